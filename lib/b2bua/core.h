@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The engine's insides, shared by the files of this folder only.
+// Thread: the worker that owns the engine. Every function here runs to its end within one input;
+// each makes a bounded number of sends (OUTBOX_RESERVE an input).
+#pragma once
+
+#include "b2bua/call.h"
+#include "base/outbuf.h"
+#include "session_timer/session_timer.h"
+#include "sip/build.h"
+#include "sip/list.h"
+#include "sip/name_addr.h"
+#include "sip/numbers.h"
+#include "sip/token.h"
+#include "sip/uri.h"
+#include "sip/via.h"
+#include "stat/verdict.h"
+#include "table/table.h"
+#include "timer/wheel.h"
+
+#define ENGINE_HELD 4 // calls that one input may change
+
+struct engine {
+	const struct config *config; // of new transactions; W: this worker between inputs
+	struct engine_params p;
+	struct call *calls;
+	struct leg *legs; // [2 * calls]
+	struct txn *txns;
+	struct fork *forks;
+	struct pool call_pool, txn_pool, fork_pool;
+	struct table *leg_table; // Call-ID hash -> leg index
+	struct table *txn_table; // branch hash -> server transaction
+	struct wheel *wheel;	 // ids: legs, then transactions
+	struct outbox out;
+	struct txn_times times;
+	uint64_t text_bytes;
+	uint32_t bufs;
+	uint32_t n_held;
+	uint32_t held[ENGINE_HELD]; // calls whose seq is odd now
+	tick_t now;		    // of the input being handled
+	tick_t out_of_tk;	    // last OUT_OF event
+	bool stopping;		    // no new calls
+	uint32_t probe_count;
+	const struct rx *rx;	// the message being handled, or NULL
+	struct sip_msg scratch; // a kept message, indexed again
+};
+
+// --- records (records.c)
+
+static inline struct leg *engine_leg(struct engine *e, uint32_t call, unsigned side)
+{
+	return &e->legs[2 * call + side];
+}
+
+static inline struct leg_text *leg_text_of(const struct leg *leg)
+{
+	// relaxed: this thread wrote it
+	return atomic_load_explicit(&leg->text, memory_order_relaxed);
+}
+
+// The record for writing: readers see it change until the input ends.
+struct call *engine_hold(struct engine *e, uint32_t call);
+void engine_release_held(struct engine *e);
+
+// A call with two empty legs; POOL_NONE when none is left.
+uint32_t call_new(struct engine *e);
+// Give everything back: texts, forks, keys, timers. Transactions go on by themselves.
+void call_free(struct engine *e, uint32_t call);
+
+// Text blocks: build one from parts (NULL when memory is out), share it, drop a share.
+struct leg_text *text_new(struct engine *e, const struct leg_text_parts *parts);
+struct leg_text *text_ref(struct leg_text *t);
+void text_put(struct engine *e, struct leg_text *t);
+// Replace a leg's block; the old share is dropped. NULL leaves the leg without one.
+void leg_set_text(struct engine *e, struct leg *leg, struct leg_text *t);
+
+struct sip_buf *buf_get(struct engine *e, uint32_t size);
+struct sip_buf *buf_ref(struct engine *e, struct sip_buf *b);
+void buf_put(struct engine *e, struct sip_buf *b);
+
+// Early dialog `number` of a call; NULL if there is none.
+struct fork *fork_find(struct engine *e, const struct call *c, uint8_t number);
+struct fork *fork_of_tag(struct engine *e, const struct call *c, struct slice remote_tag);
+struct fork *fork_new(struct engine *e, uint32_t call, struct leg_text *text);
+void forks_free(struct engine *e, struct call *c);
+
+// Tag of a leg (side A: of one early dialog) as text, TOKEN_LEN bytes.
+void leg_put_tag(struct engine *e, struct outbuf *o, uint32_t call, unsigned side, uint8_t fork);
+uint64_t leg_token(const struct engine *e, uint32_t call, unsigned side, uint8_t fork);
+
+// Arm the wheel for whatever of the leg's session timer comes next.
+void leg_arm(struct engine *e, uint32_t call, unsigned side);
+
+// --- output (output.c)
+
+// Send a buffer (a reference is taken) and count it.
+void engine_send(struct engine *e, struct sip_buf *b, const struct flow *flow, uint16_t trunk,
+		 bool again);
+struct event *engine_event(struct engine *e, enum event_type type, uint32_t call, unsigned side);
+void engine_out_of(struct engine *e, enum out_of what);
+void leg_timer_view(const struct leg *leg, struct msg_timer *timer);
+
+// --- legs (leg.c)
+
+// The session timer settings of a leg, with what control has learned about its trunk.
+void leg_read_policy(const struct engine *e, const struct leg *leg, struct st_policy *policy);
+// Spreads refreshes; the same for the life of the leg.
+uint32_t leg_jitter(const struct engine *e, uint32_t call, unsigned side);
+// The timer that a 2xx of ours sets on the leg now; its headers.
+struct st_headers leg_answer_timer(struct engine *e, uint32_t call, unsigned side,
+				   const struct sip_msg *request, unsigned flags);
+// The timer that a 2xx of the peer sets on the leg now.
+void leg_take_timer(struct engine *e, uint32_t call, unsigned side,
+		    const struct st_headers *offered, const struct sip_msg *answer);
+// Headers of a request of ours on the leg.
+struct st_headers leg_offer_timer(struct engine *e, uint32_t call, unsigned side, unsigned flags);
+// Count the leg in the gauges of its trunk as its timer stands now.
+void leg_count_timer(struct engine *e, struct leg *leg, bool answered);
+// ring_timeout of the leg's profile; 0 = none.
+tick_t leg_ring_timeout(const struct engine *e, const struct leg *leg);
+void leg_stop_timer(struct engine *e, struct leg *leg);
+// Remember what any message of the dialog says of the peer's abilities (RFC 3261 s20.5).
+void leg_learn(struct leg *leg, const struct sip_msg *msg);
+// A hash of User-Agent or Server; 0 when the message has neither.
+uint64_t leg_agent(const struct engine *e, const struct sip_msg *msg);
+// Where requests of this dialog go: the next hop if it is an address that the trunk owns, else
+// where the peer was seen (RFC 3261 s12.2.1.1; RFC 3581).
+void leg_aim(struct engine *e, struct leg *leg, const struct leg_text *text);
+void leg_owe_ack(struct leg *leg, uint32_t cseq);
+bool leg_txn_open(const struct engine *e, uint32_t txn);
+// Our 2xx to the peer's last INVITE has no ACK yet.
+bool leg_awaits_ack(const struct engine *e, const struct leg *leg);
+
+// --- text (text.c)
+
+// A new block made from another one and a message; NULL when memory is out.
+struct leg_text *text_of_response(
+	struct engine *e, const struct leg_text *base, const struct sip_msg *msg,
+	struct slice remote_tag); // an answer that makes the dialog: tag, target, routes, body
+struct leg_text *text_of_target(struct engine *e, const struct leg_text *base,
+				const struct sip_msg *msg);
+struct leg_text *text_of_change(struct engine *e, const struct leg_text *base,
+				const struct sip_msg *msg); // target, body
+struct leg_text *text_of_body(struct engine *e, const struct leg_text *base,
+			      const struct sip_msg *msg);
+// The body of a message, if it has one, as the parts' stored body.
+void text_set_body(struct leg_text_parts *parts, const struct sip_msg *msg);
+bool text_is_sdp(struct slice content_type); // empty stands for application/sdp

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One leg: its session timer settings and gauges, where its peer is reached (RFC 4028; RFC 3261
+// s12.2.1.1). Thread: the owning worker.
+#include "b2bua/core.h"
+#include "b2bua/setup.h"
+#include "config/config_policy.h"
+#include "dialog/dialog.h"
+
+void leg_read_policy(const struct engine *e, const struct leg *leg, struct st_policy *policy)
+{
+	const struct config_timer *t = &e->config->trunks[leg->trunk].timer;
+	const struct trunk_live *live = &e->p.live[leg->trunk];
+	// relaxed: each word stands alone and may be late
+	uint32_t flags = atomic_load_explicit(&live->flags, memory_order_relaxed);
+
+	config_policy(policy, t);
+	policy->learned_min_se_s = atomic_load_explicit(&live->min_se_s, memory_order_relaxed);
+	policy->no_update = (flags & TRUNK_LIVE_NO_UPDATE) != 0;
+	policy->no_invite = (flags & TRUNK_LIVE_NO_INVITE) != 0;
+	if ((flags & TRUNK_LIVE_OBSERVE) != 0 && policy->mode > ST_MODE_OBSERVE &&
+	    (leg->flags & LEG_PROBE) == 0)
+		policy->mode = ST_MODE_OBSERVE;
+}
+
+uint32_t leg_jitter(const struct engine *e, uint32_t call, unsigned side)
+{
+	uint64_t x = leg_token(e, call, side, 0) * 0x9e3779b97f4a7c15u;
+
+	return (uint32_t)(x >> 32) ^ (uint32_t)x;
+}
+
+static unsigned leg_other_has_timer(const struct engine *e, uint32_t call, unsigned side)
+{
+	return e->legs[2 * call + (side ^ 1)].st.se_s != 0 ? ST_OTHER_TIMER : 0;
+}
+
+struct st_headers leg_answer_timer(struct engine *e, uint32_t call, unsigned side,
+				   const struct sip_msg *request, unsigned flags)
+{
+	struct leg *leg = engine_leg(e, call, side);
+	uint8_t flips = leg->st.flips;
+	struct st_policy policy;
+	struct st_seen seen;
+	struct st_headers headers;
+
+	leg_read_policy(e, leg, &policy);
+	st_read(&seen, request);
+	if (seen.bad)
+		stat_add(&e->p.trunk_stats[leg->trunk].bad_timer_headers, 1);
+	headers = st_answer(&policy, &leg->st, &seen, flags | leg_other_has_timer(e, call, side),
+			    e->now, leg_jitter(e, call, side));
+	if (leg->st.flips != flips)
+		stat_add(&e->p.trunk_stats[leg->trunk].role_flips, 1);
+	leg_count_timer(e, leg, (flags & ST_INITIAL) != 0);
+	return headers;
+}
+
+void leg_take_timer(struct engine *e, uint32_t call, unsigned side,
+		    const struct st_headers *offered, const struct sip_msg *answer)
+{
+	struct leg *leg = engine_leg(e, call, side);
+	bool first = (leg->st.flags & ST_LEG_ESTABLISHED) == 0;
+	struct st_policy policy;
+	struct st_seen seen;
+
+	leg_read_policy(e, leg, &policy);
+	st_read(&seen, answer);
+	if (seen.bad)
+		stat_add(&e->p.trunk_stats[leg->trunk].bad_timer_headers, 1);
+	st_accept(&policy, &leg->st, offered, &seen, e->now, leg_jitter(e, call, side));
+	if (first && (leg->st.flags & ST_LEG_UNASKED) != 0)
+		stat_add(&e->p.trunk_stats[leg->trunk].unasked, 1);
+	leg_count_timer(e, leg, first);
+}
+
+struct st_headers leg_offer_timer(struct engine *e, uint32_t call, unsigned side, unsigned flags)
+{
+	const struct leg *leg = engine_leg(e, call, side);
+	struct st_policy policy;
+
+	leg_read_policy(e, leg, &policy);
+	return st_offer(&policy, &leg->st, flags | leg_other_has_timer(e, call, side));
+}
+
+void leg_count_timer(struct engine *e, struct leg *leg, bool answered)
+{
+	struct trunk_stats *ts = &e->p.trunk_stats[leg->trunk];
+	uint64_t *gauge[] = {NULL, &ts->timer_legs_local, &ts->timer_legs_remote};
+
+	if (leg->negotiated != leg->st.role) {
+		if (gauge[leg->negotiated] != NULL)
+			stat_sub(gauge[leg->negotiated], 1);
+		leg->negotiated = leg->st.role;
+		if (gauge[leg->negotiated] != NULL)
+			stat_add(gauge[leg->negotiated], 1);
+	}
+	if (answered)
+		stat_add(
+			&ts->value[leg->st.role == ST_ROLE_LOCAL    ? TRUNK_STAT_negotiated_local
+				   : leg->st.role == ST_ROLE_REMOTE ? TRUNK_STAT_negotiated_remote
+								    : TRUNK_STAT_negotiated_absent],
+			1);
+}
+
+tick_t leg_ring_timeout(const struct engine *e, const struct leg *leg)
+{
+	return TICK_S(e->config->profiles[leg->profile].ring_timeout_s);
+}
+
+void leg_stop_timer(struct engine *e, struct leg *leg)
+{
+	st_stop(&leg->st);
+	leg_count_timer(e, leg, false);
+}
+
+void leg_learn(struct leg *leg, const struct sip_msg *msg)
+{
+	struct st_seen seen;
+
+	st_read(&seen, msg);
+	st_learn(&leg->st, &seen);
+}
+
+uint64_t leg_agent(const struct engine *e, const struct sip_msg *msg)
+{
+	struct slice agent =
+		sip_msg_value(msg, sip_msg_is_request(msg) ? SIP_H_USER_AGENT : SIP_H_SERVER);
+
+	if (agent.len == 0)
+		agent = sip_msg_value(msg, SIP_H_USER_AGENT);
+	return agent.len != 0 ? siphash(e->p.key, agent) | 1 : 0;
+}
+
+// Ask the trunk table whether an address belongs to the leg's trunk.
+static bool leg_owns(const struct engine *e, const struct leg *leg, const struct flow *to)
+{
+	return config_trunk_by_source(e->config, to->port, to) == (int)leg->trunk;
+}
+
+void leg_aim(struct engine *e, struct leg *leg, const struct leg_text *text)
+{
+	const struct config_profile *profile = &e->config->profiles[leg->profile];
+	struct dialog_route route = dialog_route(leg_text_part(text, LEG_TEXT_TARGET),
+						 leg_text_part(text, LEG_TEXT_ROUTES));
+	struct flow to = leg->flow;
+	struct sip_uri uri;
+
+	leg->flags |= LEG_SYMMETRIC;
+	if (profile->symmetric == CONFIG_SYMMETRIC_ALWAYS || sip_uri_parse(&uri, route.hop) != 0)
+		return;
+	memset(to.peer_ip, 0, sizeof(to.peer_ip));
+	if (sip_uri_host_ip(&uri, to.peer_ip, &to.family) != 0 || to.family != leg->flow.family)
+		return; // a name: there is no DNS on the packet path
+	to.peer_udp = uri.port != 0 ? uri.port : 5060;
+	if (profile->symmetric == CONFIG_SYMMETRIC_AUTO && !leg_owns(e, leg, &to))
+		return; // an address that is not the trunk's: behind NAT
+	leg->flags &= (uint16_t)~LEG_SYMMETRIC;
+	leg->flow = to;
+}
+
+void leg_owe_ack(struct leg *leg, uint32_t cseq)
+{
+	leg->flags |= LEG_ACK_OWED;
+	leg->owed_ack = cseq;
+}
+
+bool leg_txn_open(const struct engine *e, uint32_t txn)
+{
+	return txn != NO_TXN && e->txns[txn].code < 200;
+}
+
+bool leg_awaits_ack(const struct engine *e, const struct leg *leg)
+{
+	return leg->invite_in != NO_TXN && (e->txns[leg->invite_in].flags & TXN_2XX_TIMER) != 0;
+}

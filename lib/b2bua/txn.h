@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Transactions of the engine: records of the state tables of lib/transaction, one for each request
+// of a peer and each of ours. Thread: the owning worker.
+#pragma once
+
+#include "b2bua/inbound.h"
+
+// A server transaction for a request that has none yet; keeps the request until its final response.
+// call may be POOL_NONE. NULL: none left, counted.
+struct txn *txn_new_server(struct engine *e, struct inbound *in, enum sip_method method,
+			   uint32_t call, unsigned side);
+// A client transaction, not started: the caller sets cseq, flow and sent. NULL: none left, counted.
+struct txn *txn_new_client(struct engine *e, enum sip_method method, enum txn_role role,
+			   uint32_t call, unsigned side);
+// Our BYE answers for its dialog as long as it lives: the peer's own BYE, crossing it, is not
+// unknown (RFC 5407 s3.2). token: leg_token() of the dialog.
+void txn_stand_for_dialog(struct engine *e, struct txn *t, uint64_t token);
+bool txn_stands_for_dialog(struct engine *e, uint64_t token);
+// Send the request and start the timers.
+void txn_start(struct engine *e, struct txn *t);
+void txn_free(struct engine *e, struct txn *t);
+
+uint32_t txn_index(const struct engine *e, const struct txn *t);
+// By index and the low 16 bits of its generation; NULL if it is another's by now.
+struct txn *txn_at(struct engine *e, uint32_t index, uint32_t gen);
+// The call that it belongs to; NULL when that is gone.
+struct call *txn_call(struct engine *e, const struct txn *t);
+// A request that crosses: the peer's transaction and ours on the other leg know each other.
+void txn_join(struct engine *e, struct txn *server, struct txn *client);
+struct txn *txn_pair(struct engine *e, const struct txn *t);
+// By branch, sent-by and method (RFC 3261 s17.2.3); key: inbound.key.
+struct txn *txn_find_server(struct engine *e, uint64_t key, enum sip_method method);
+struct txn *txn_for_method(struct engine *e, struct txn *t, enum sip_method method);
+// Text of our Via branch.
+void txn_put_branch(struct engine *e, struct outbuf *o, const struct txn *t);
+// The kept request of a server transaction, indexed (compose.c); NULL once it was answered.
+const struct sip_msg *txn_request(struct engine *e, const struct txn *t);
+
+// Send a response; the caller's reference on b passes. b may be NULL (no buffer left): the state
+// moves on. A final response gives the kept request back.
+void txn_respond(struct engine *e, struct txn *t, struct sip_buf *b, uint16_t code);
+// reliable: sent again until txn_pracked() (RFC 3262 s3).
+void txn_respond_provisional(struct engine *e, struct txn *t, struct sip_buf *b, uint16_t code,
+			     bool reliable);
+void txn_pracked(struct engine *e, struct txn *t);
+// The request came again; the ACK of our refusal came; the ACK of our 2xx came.
+void txn_retransmitted(struct engine *e, struct txn *t, struct inbound *in);
+void txn_refused_ack(struct engine *e, struct txn *t);
+void txn_acked(struct engine *e, struct txn *t);
+
+// A response for it: state, ACK of refusals, and the call logic by role.
+void txn_response(struct engine *e, struct txn *t, struct inbound *in);
+// CANCEL an INVITE of ours, at once or as soon as that is legal.
+void txn_cancel(struct engine *e, struct txn *t);
+// Its timer is due.
+void txn_expire(struct engine *e, uint32_t index);

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Build the digest of a message (see digest.h), and all that is known about a message without a
+// scan. Pure; any thread. Allocates nothing; what does not fit is left out and said so.
+#include "classify/digest.h"
+
+#include "sip/list.h"
+#include "sip/name_addr.h"
+
+static void section_begin(struct digest *d, enum digest_marker marker)
+{
+	d->section[d->n_sections].marker = (uint8_t)marker;
+	d->bytes[d->len++] = (uint8_t)marker;
+}
+
+static void section_end(struct digest *d)
+{
+	d->section[d->n_sections++].end = (uint16_t)d->len;
+	d->bytes[d->len++] = 0;
+}
+
+// Is there a section to be had, and room for its two marks and n bytes?
+static bool section_fits(const struct digest *d, uint32_t n)
+{
+	return d->n_sections < DIGEST_SECTIONS && n + 2 <= DIGEST_MAX - d->len;
+}
+
+static void put_text(struct digest *d, struct slice s)
+{
+	for (uint32_t i = 0; i < s.len; i++)
+		d->bytes[d->len++] = s.p[i] < DIGEST_MARKERS ? '?' : s.p[i];
+}
+
+static void put_start_line(struct digest *d, const struct sip_msg *m)
+{
+	static const struct slice version = SLICE_LIT("SIP/2.0 ");
+	uint8_t code[4] = {(uint8_t)('0' + m->status / 100), (uint8_t)('0' + m->status / 10 % 10),
+			   (uint8_t)('0' + m->status % 10), ' '};
+
+	section_begin(d, DIGEST_START);
+	if (sip_msg_is_request(m)) {
+		struct slice method = slice_first(m->method_token, DIGEST_TEXT_MAX / 4);
+
+		put_text(d, method);
+		d->bytes[d->len++] = ' ';
+		put_text(d, slice_first(m->uri, DIGEST_TEXT_MAX - method.len));
+	} else {
+		put_text(d, version);
+		put_text(d, slice_of(code, sizeof(code)));
+		put_text(d, slice_first(m->reason, DIGEST_TEXT_MAX / 2));
+	}
+	section_end(d);
+}
+
+static void put_agents(struct digest *d, const struct sip_msg *m, enum sip_header id)
+{
+	for (const struct sip_field *f = sip_msg_first(m, id); f != NULL; f = sip_msg_next(m, f)) {
+		struct slice value = slice_first(sip_msg_field_value(m, f), DIGEST_TEXT_MAX);
+
+		if (!section_fits(d, value.len)) {
+			d->odd = true;
+			return;
+		}
+		section_begin(d, DIGEST_AGENT);
+		put_text(d, value);
+		section_end(d);
+	}
+}
+
+// Copy a list and count its elements. Quotes and brackets may hide commas: not for us.
+static bool put_list(struct digest *d, struct slice value, uint32_t *elements)
+{
+	bool inside = false;
+
+	for (uint32_t i = 0; i < value.len; i++) {
+		uint8_t c = value.p[i];
+
+		if (c == '"' || c == '<')
+			return false;
+		if (c == ',') {
+			inside = false;
+		} else if (!inside && !slice_is_lws(c)) {
+			inside = true;
+			(*elements)++;
+		}
+		d->bytes[d->len++] = c < DIGEST_MARKERS ? '?' : c;
+	}
+	return true;
+}
+
+static void put_lists(struct digest *d, const struct sip_msg *m, enum sip_header id,
+		      enum digest_marker marker)
+{
+	uint32_t ignored = 0, *elements = marker == DIGEST_SUPPORTED ? &ignored : &d->elements;
+
+	for (const struct sip_field *f = sip_msg_first(m, id); f != NULL; f = sip_msg_next(m, f)) {
+		struct slice value = sip_msg_field_value(m, f);
+
+		if (!section_fits(d, value.len)) {
+			d->odd = true;
+			return;
+		}
+		section_begin(d, marker);
+		d->odd |= !put_list(d, value, elements);
+		section_end(d);
+	}
+}
+
+void digest_build(struct digest *d, const struct sip_msg *m)
+{
+	d->len = d->n_sections = d->elements = d->known = 0;
+	d->odd = false;
+	put_start_line(d, m);
+	put_lists(d, m, SIP_H_SUPPORTED, DIGEST_SUPPORTED);
+	put_lists(d, m, SIP_H_REQUIRE, DIGEST_REQUIRE);
+	put_lists(d, m, SIP_H_PROXY_REQUIRE, DIGEST_PROXY_REQUIRE);
+	put_agents(d, m, SIP_H_USER_AGENT);
+	put_agents(d, m, SIP_H_SERVER);
+}
+
+void digest_lists_scalar(const struct sip_msg *m, struct sip_class *out)
+{
+	struct sip_options require = sip_list_options(m, SIP_H_REQUIRE);
+	struct sip_options proxy = sip_list_options(m, SIP_H_PROXY_REQUIRE);
+
+	out->supported = sip_list_options(m, SIP_H_SUPPORTED).bits;
+	out->required = require.bits;
+	out->proxy_required = proxy.bits;
+	out->unknown_required = require.unknown != 0 || proxy.unknown != 0;
+}
+
+static bool has_to_tag(const struct sip_msg *m)
+{
+	struct sip_name_addr to;
+	struct slice tag;
+
+	return sip_name_addr_of(m, SIP_H_TO, &to) == 0 && sip_name_addr_tag(&to, &tag) == 0 &&
+	       tag.len != 0;
+}
+
+void digest_finish(const struct sip_msg *m, struct sip_class *out)
+{
+	static const uint8_t kinds[SIP_METHOD_N] = {
+		[SIP_METHOD_NONE] = SIP_KIND_OTHER,
+#define SIP_METHOD(id, token, service) [SIP_##id] = SIP_KIND_##id,
+#include "sip/sip.def"
+		[SIP_METHOD_OTHER] = SIP_KIND_OTHER,
+	};
+
+	out->has_allow = sip_msg_has(m, SIP_H_ALLOW);
+	out->allow = out->has_allow ? sip_list_methods(m, SIP_H_ALLOW) : 0;
+	if (out->status_class != 0)
+		out->kind = (uint8_t)(SIP_KIND_1XX + out->status_class - 1);
+	else if (out->method == SIP_INVITE && has_to_tag(m))
+		out->kind = SIP_KIND_REINVITE;
+	else
+		out->kind = kinds[out->method];
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Character classes of RFC 3261 s25.1, and spans of them. Any thread; constant tables.
+#include "sip/chars.h"
+
+#ifdef __SSE4_2__
+#include <immintrin.h>
+#endif
+
+#define T SIP_CHARS_TOKEN
+#define U SIP_CHARS_USER
+#define W SIP_CHARS_PASSWORD
+#define P SIP_CHARS_PARAM
+#define H SIP_CHARS_HEADER
+#define O SIP_CHARS_HOST
+#define X SIP_CHARS_HEX
+#define D SIP_CHARS_DIGIT
+
+// unreserved is in every class of URI parts; a mark that is a token character too says so.
+#define UNRESERVED (U | W | P | H)
+
+const uint8_t sip_chars_table[256] = {
+	['0' ... '9'] = T | D | X | O | UNRESERVED,
+	['a' ... 'f'] = T | X | O | UNRESERVED,
+	['g' ... 'z'] = T | O | UNRESERVED,
+	['A' ... 'F'] = T | X | O | UNRESERVED,
+	['G' ... 'Z'] = T | O | UNRESERVED,
+	['-'] = T | O | UNRESERVED,
+	['.'] = T | O | UNRESERVED,
+	['_'] = T | O | UNRESERVED,
+	['!'] = T | UNRESERVED,
+	['~'] = T | UNRESERVED,
+	['*'] = T | UNRESERVED,
+	['\''] = T | UNRESERVED,
+	['('] = UNRESERVED,
+	[')'] = UNRESERVED,
+	['%'] = T,
+	['`'] = T,
+	['+'] = T | U | W | P | H,
+	['$'] = U | W | P | H,
+	['&'] = U | W | P,
+	['='] = U | W,
+	[','] = U | W,
+	[';'] = U,
+	['?'] = U | H,
+	['/'] = U | P | H,
+	[':'] = P | H,
+	['['] = P | H,
+	[']'] = P | H,
+	['#'] = U, // not in the grammar; telephones dial it
+};
+
+static bool ends_value(uint8_t c)
+{
+	return c <= ' ' || c == ';' || c == ',' || c == '"';
+}
+
+static bool ends_uri(uint8_t c)
+{
+	return c <= ' ' || c == 0x7f || c == '<' || c == '>' || c == '"' || c == '%';
+}
+
+#ifdef __SSE4_2__
+#define PAGE 4096u
+
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) && !defined(SANITIZED)
+#define SANITIZED 1
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+// 16 bytes from p on, of which len are wanted; the rest is anything. Bytes behind the slice are
+// read where they lie in the same page: they may belong to somebody else, but reading them cannot
+// fault. Their bits are dropped by the caller.
+static inline __m128i load(const uint8_t *p, uint32_t len)
+{
+	bool may_read = len >= 16 || (!SANITIZED && ((uintptr_t)p & (PAGE - 1)) <= PAGE - 16);
+	uint8_t copy[16] = {0};
+
+	if (may_read)
+		return _mm_loadu_si128((const __m128i_u *)(const void *)p);
+	memcpy(copy, p, len);
+	return _mm_loadu_si128((const __m128i_u *)(const void *)copy);
+}
+
+// Bit i is set if byte i is in the set: bit h of set[l] stands for the ASCII character with high
+// nibble h and low nibble l. Bytes from 0x80 on are in no set.
+static inline uint32_t members(__m128i v, __m128i set)
+{
+	const __m128i nibble = _mm_set1_epi8(15);
+	const __m128i rows = _mm_setr_epi8(1, 2, 4, 8, 16, 32, 64, -128, 0, 0, 0, 0, 0, 0, 0, 0);
+	__m128i low = _mm_and_si128(v, nibble);
+	__m128i high = _mm_and_si128(_mm_srli_epi16(v, 4), nibble);
+	__m128i hit = _mm_and_si128(_mm_shuffle_epi8(set, low), _mm_shuffle_epi8(rows, high));
+
+	return ~(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(hit, _mm_setzero_si128())) & 0xffff;
+}
+
+struct set {
+	uint8_t row[16];
+};
+
+static struct set token_set, value_end_set, uri_end_set; // W: the constructor; R: everybody
+
+__attribute__((constructor)) static void sets_init(void)
+{
+	for (unsigned c = 0; c < 128; c++) {
+		if (sip_chars_is((uint8_t)c, SIP_CHARS_TOKEN))
+			token_set.row[c & 15] |= (uint8_t)(1u << (c >> 4));
+		if (ends_value((uint8_t)c))
+			value_end_set.row[c & 15] |= (uint8_t)(1u << (c >> 4));
+		if (ends_uri((uint8_t)c))
+			uri_end_set.row[c & 15] |= (uint8_t)(1u << (c >> 4));
+	}
+}
+
+// Bytes before the first that is (invert: is not) in the set.
+static inline uint32_t span(struct slice s, const struct set *set, uint32_t invert)
+{
+	__m128i rows = _mm_loadu_si128((const __m128i_u *)(const void *)set->row);
+
+	for (uint32_t n = 0; n < s.len; n += 16) {
+		uint32_t stop = members(load(s.p + n, s.len - n), rows) ^ invert;
+
+		if (stop != 0) {
+			n += (uint32_t)__builtin_ctz(stop);
+			return n < s.len ? n : s.len;
+		}
+	}
+	return s.len;
+}
+
+uint32_t sip_chars_token_span(struct slice s)
+{
+	return span(s, &token_set, 0xffff);
+}
+
+uint32_t sip_chars_value_span(struct slice s)
+{
+	return span(s, &value_end_set, 0);
+}
+
+uint32_t sip_chars_uri_span(struct slice s)
+{
+	return span(s, &uri_end_set, 0);
+}
+#else
+uint32_t sip_chars_token_span(struct slice s)
+{
+	return sip_chars_span(s, SIP_CHARS_TOKEN);
+}
+
+uint32_t sip_chars_value_span(struct slice s)
+{
+	uint32_t n = 0;
+
+	while (n < s.len && !ends_value(s.p[n]))
+		n++;
+	return n;
+}
+
+uint32_t sip_chars_uri_span(struct slice s)
+{
+	uint32_t n = 0;
+
+	while (n < s.len && !ends_uri(s.p[n]))
+		n++;
+	return n;
+}
+#endif

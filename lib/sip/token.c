@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Tags, branches and Call-IDs of ours. Any thread; pure.
+//
+// A token is hex(MAC, 48 bits) hex(payload xor pad): the MAC covers payload and kind, the pad is a
+// keyed hash of the MAC (a synthetic IV), so equal payloads of two kinds look unrelated and nothing
+// of an index or a generation shows. Guessing one takes 2^47 tries on average, each of them a
+// packet. A Call-ID is hex(owner hash) hex(MAC) hex(unique xor pad), its MAC and pad covering the
+// owner hash.
+#include "sip/token.h"
+
+#include <assert.h>
+
+#define MAC_DIGITS     12u
+#define PAYLOAD_DIGITS 16u
+#define MAC_MASK       0xffffffffffffu
+#define COOKIE	       "z9hG4bK"
+
+static_assert(TOKEN_LEN == MAC_DIGITS + PAYLOAD_DIGITS, "characters of a token");
+static_assert(TOKEN_BRANCH_LEN == TOKEN_LEN + sizeof(COOKIE) - 1, "characters of a branch");
+static_assert(TOKEN_CALL_ID_LEN == TOKEN_LEN + 16, "characters of a Call-ID");
+
+// One pair of digits a byte.
+static void hex_put(uint8_t *to, uint64_t v, unsigned digits)
+{
+	static const char hex[16] = "0123456789abcdef";
+
+	for (unsigned i = digits; i-- > 0; v >>= 4)
+		to[i] = (uint8_t)hex[v & 15];
+}
+
+#define DIGIT 0x10
+
+// DIGIT | 0-15, or 0 for what is no digit.
+static const uint8_t hex_value[256] = {
+	['0'] = DIGIT | 0,  ['1'] = DIGIT | 1,	['2'] = DIGIT | 2,  ['3'] = DIGIT | 3,
+	['4'] = DIGIT | 4,  ['5'] = DIGIT | 5,	['6'] = DIGIT | 6,  ['7'] = DIGIT | 7,
+	['8'] = DIGIT | 8,  ['9'] = DIGIT | 9,	['a'] = DIGIT | 10, ['b'] = DIGIT | 11,
+	['c'] = DIGIT | 12, ['d'] = DIGIT | 13, ['e'] = DIGIT | 14, ['f'] = DIGIT | 15,
+	['A'] = DIGIT | 10, ['B'] = DIGIT | 11, ['C'] = DIGIT | 12, ['D'] = DIGIT | 13,
+	['E'] = DIGIT | 14, ['F'] = DIGIT | 15,
+};
+
+static bool hex_read(const uint8_t *p, unsigned digits, uint64_t *v)
+{
+	uint64_t x = 0;
+	uint8_t good = DIGIT;
+
+	for (unsigned i = 0; i < digits; i++) {
+		uint8_t d = hex_value[p[i]];
+
+		good &= d;
+		x = x << 4 | (d & 15);
+	}
+	*v = x;
+	return good != 0;
+}
+
+// A key of its own for each kind and use: a peer chooses the owner hash that it sends us (a Call-ID
+// of our form), and must not get from it what passes for a tag.
+static struct siphash_key domain_key(struct siphash_key key, enum token_kind kind, bool is_pad)
+{
+	key.k0 ^= ((uint64_t)kind << 1 | is_pad) * 0x9e3779b97f4a7c15u;
+	return key;
+}
+
+static void seal(uint8_t text[TOKEN_LEN], struct siphash_key key, enum token_kind kind,
+		 uint64_t context, uint64_t payload)
+{
+	uint64_t mac = siphash_pair(domain_key(key, kind, false), context, payload) & MAC_MASK;
+	uint64_t pad = siphash_pair(domain_key(key, kind, true), context, mac);
+
+	hex_put(text, mac, MAC_DIGITS);
+	hex_put(text + MAC_DIGITS, payload ^ pad, PAYLOAD_DIGITS);
+}
+
+static bool unseal(const uint8_t text[TOKEN_LEN], struct siphash_key key, enum token_kind kind,
+		   uint64_t *payload)
+{
+	uint64_t mac, hidden;
+
+	if (!hex_read(text, MAC_DIGITS, &mac) ||
+	    !hex_read(text + MAC_DIGITS, PAYLOAD_DIGITS, &hidden))
+		return false;
+	hidden ^= siphash_pair(domain_key(key, kind, true), 0, mac);
+	if ((siphash_pair(domain_key(key, kind, false), 0, hidden) & MAC_MASK) != mac)
+		return false;
+	*payload = hidden;
+	return true;
+}
+
+void token_put(struct outbuf *o, struct siphash_key key, enum token_kind kind, uint64_t payload)
+{
+	uint8_t text[TOKEN_LEN];
+
+	seal(text, key, kind, 0, payload);
+	outbuf_put(o, text, sizeof(text));
+}
+
+void token_put_branch(struct outbuf *o, struct siphash_key key, uint64_t payload)
+{
+	outbuf_put_lit(o, COOKIE);
+	token_put(o, key, TOKEN_BRANCH, payload);
+}
+
+bool token_read(struct slice text, struct siphash_key key, enum token_kind kind, uint64_t *payload)
+{
+	return text.len == TOKEN_LEN && unseal(text.p, key, kind, payload);
+}
+
+bool token_read_branch(struct slice text, struct siphash_key key, uint64_t *payload)
+{
+	return text.len == TOKEN_BRANCH_LEN &&
+	       slice_eq_nocase(slice_first(text, sizeof(COOKIE) - 1), SLICE_LIT(COOKIE)) &&
+	       unseal(text.p + sizeof(COOKIE) - 1, key, TOKEN_BRANCH, payload);
+}
+
+void token_put_call_id(struct outbuf *o, struct siphash_key key, uint64_t owner_hash,
+		       uint64_t unique)
+{
+	uint8_t text[TOKEN_CALL_ID_LEN];
+
+	hex_put(text, owner_hash, 16);
+	seal(text + 16, key, TOKEN_CALL_ID, owner_hash, unique);
+	outbuf_put(o, text, sizeof(text));
+}
+
+bool token_read_owner_hash(struct slice call_id, uint64_t *owner_hash)
+{
+	uint64_t hash, rest;
+
+	if (call_id.len != TOKEN_CALL_ID_LEN || !hex_read(call_id.p, 16, &hash) ||
+	    !hex_read(call_id.p + 16, MAC_DIGITS, &rest) ||
+	    !hex_read(call_id.p + 16 + MAC_DIGITS, PAYLOAD_DIGITS, &rest))
+		return false;
+	*owner_hash = hash;
+	return true;
+}
+
+uint64_t token_owner_hash(struct slice call_id)
+{
+	static const struct siphash_key unkeyed = {0x7665726765206f77u, 0x6e65722068617368u};
+	uint64_t hash;
+
+	return token_read_owner_hash(call_id, &hash) ? hash : siphash(unkeyed, call_id);
+}

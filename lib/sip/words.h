@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Look-up of header names and methods by hash; only lib/sip includes this.
+// The tables are filled once, before main(), from sip.def and never change afterwards.
+#pragma once
+
+#include "sip/sip.h"
+
+#define WORDS_HEADER_SLOTS 1024 // power of two, sparse: about 50 names
+#define WORDS_METHOD_SLOTS 128
+#define WORDS_NAME_MAX	   32
+
+struct words_name {
+	uint8_t lower[WORDS_NAME_MAX]; // lower case, 0xff behind the end
+	uint8_t fold[WORDS_NAME_MAX];  // 0x20 where a letter is, 0xff behind the end: the bytes of
+				       // a name of this length match if (byte | fold) == lower
+};
+
+struct words {
+	uint8_t header[WORDS_HEADER_SLOTS]; // enum sip_header; 0 = free; linear probing
+	uint8_t compact[32];		    // enum sip_header by letter & 31
+	uint8_t method[WORDS_METHOD_SLOTS];
+	uint8_t len[SIP_H_N]; // bytes of the canonical name
+	struct words_name name[SIP_H_N];
+};
+
+extern struct words words; // W: the constructor in sip.c; R: everybody
+
+// Slot of a header name of 2 to 32 bytes; case does not matter.
+static inline uint32_t words_header_slot(const uint8_t *p, uint32_t len)
+{
+	uint32_t key = (p[0] | (uint32_t)p[len / 2] << 8 | (uint32_t)p[len - 1] << 16 | len << 24) |
+		       0x20202020u;
+
+	return key * 0x9e3779b1u >> 22;
+}
