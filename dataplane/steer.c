@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Messages to their owners. See steer.h.
+#include "dataplane/steer.h"
+
+#include "dataplane/call_id.h"
+#include "dataplane/handoff.h"
+#include "dataplane/pipeline.h"
+#include "sip/token.h"
+
+static unsigned owner_of(const struct worker *w, struct rte_mbuf *m)
+{
+	const struct sip_buf *buf = &mbuf_priv(m)->buf;
+	struct slice call_id = call_id_find(slice_of(buf->data, buf->len));
+
+	// What has no Call-ID is no worker's: it is refused right here.
+	return call_id.len != 0 ? (unsigned)(token_owner_hash(call_id) % w->n_workers) : w->id;
+}
+
+void stage_steer(struct worker *w, struct burst *b)
+{
+	for (uint32_t i = 0; i < b->n; i++) {
+		struct packet *p = &b->pkt[i];
+		unsigned owner = w->id;
+
+		if (p->verdict != VERDICT_NONE)
+			continue;
+		if (w->n_workers > 1)
+			owner = owner_of(w, p->m);
+		if (owner == w->id)
+			pipeline_take(w, p->m);
+		else
+			handoff_put(w, owner, p->m);
+		p->m = NULL;
+	}
+	if (w->n_workers > 1)
+		handoff_flush(w);
+}
