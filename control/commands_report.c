@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// `vergectl trunk T report`: what a trunk was seen to do with session timers, where it breaks the
+// RFC, and what settings follow from it. Thread: control. Says only what was counted.
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "control/commands.h"
+#include "control/trunk_facts.h"
+
+// All that the report is made from.
+struct evidence {
+	const struct config_trunk *trunk;
+	const struct trunk_facts *facts;
+	struct trunk_stats s;
+	uint64_t sent_ok, sent_failed, received_ok;
+};
+
+static void put_rate(struct outbuf *o, const char *key, uint64_t good, uint64_t bad)
+{
+	if (good + bad == 0)
+		jsonout_null(o, key);
+	else
+		jsonout_milli(o, key, good * 1000 / (good + bad));
+}
+
+static void put_refreshes(struct commands_job *j, const struct evidence *e)
+{
+	struct outbuf *o = &j->out;
+
+	jsonout_open(o, "negotiated", '{');
+	jsonout_u64(o, "verge_refreshes", e->s.negotiated_local);
+	jsonout_u64(o, "peer_refreshes", e->s.negotiated_remote);
+	jsonout_u64(o, "no_timer", e->s.negotiated_absent);
+	jsonout_u64(o, "rejected", e->s.negotiated_rejected);
+	jsonout_close(o, '}');
+	jsonout_open(o, "refreshes", '{');
+	jsonout_u64(o, "sent_update_ok", e->s.refreshes_update_sent_ok);
+	jsonout_u64(o, "sent_update_failed", e->s.refreshes_update_sent_failed);
+	jsonout_u64(o, "sent_invite_ok", e->s.refreshes_invite_sent_ok);
+	jsonout_u64(o, "sent_invite_failed", e->s.refreshes_invite_sent_failed);
+	jsonout_u64(o, "received", e->received_ok);
+	put_rate(o, "sent_success_ratio", e->sent_ok, e->sent_failed);
+	jsonout_u64(o, "crossings", e->s.glare);
+	jsonout_close(o, '}');
+	jsonout_open(o, "answers", '{');
+	for (unsigned i = TRUNK_STAT_refresh_code_200; i <= TRUNK_STAT_refresh_code_other; i++)
+		if (e->s.value[i] != 0)
+			jsonout_u64(o, stat_trunk_rows[i].field + sizeof("refresh_code_") - 1,
+				    e->s.value[i]);
+	jsonout_close(o, '}');
+}
+
+static void put_capabilities(struct commands_job *j, const struct evidence *e)
+{
+	struct outbuf *o = &j->out;
+
+	jsonout_open(o, "capabilities", '[');
+	for (unsigned i = 0; i < FACT_N && e->facts != NULL; i++) {
+		const struct fact *f = &e->facts->all.facts[i];
+
+		jsonout_open(o, NULL, '{');
+		jsonout_str(o, "capability", trunk_facts_word((enum fact_id)i));
+		jsonout_str(o, "state", trunk_facts_state_word((enum fact_state)f->state));
+		jsonout_u64(o, "good_calls", f->good);
+		jsonout_u64(o, "bad_calls", f->bad);
+		jsonout_close(o, '}');
+	}
+	jsonout_close(o, ']');
+}
+
+static void put_violation(struct outbuf *o, const char *rfc, const char *what, uint64_t count)
+{
+	if (count == 0)
+		return;
+	jsonout_open(o, NULL, '{');
+	jsonout_str(o, "rfc", rfc);
+	jsonout_str(o, "what", what);
+	jsonout_u64(o, "count", count);
+	jsonout_close(o, '}');
+}
+
+static void put_violations(struct commands_job *j, const struct evidence *e)
+{
+	struct outbuf *o = &j->out;
+	uint64_t early = 0;
+
+	for (unsigned i = ST_BOUNDARY_HALF; e->facts != NULL && i < ST_BOUNDARY_FULL; i++)
+		early += i != ST_BOUNDARY_MARGIN ? e->facts->boundary[i] : 0;
+	jsonout_open(o, "violations", '[');
+	put_violation(o, "RFC 4028 s4, s5",
+		      "Session-Expires or Min-SE that cannot be read or contradict each other",
+		      e->s.bad_timer_headers);
+	put_violation(o, "RFC 4028 s7.4, s9",
+		      "refreshed although verge was the refresher: uac and uas read per dialog",
+		      e->s.role_flips);
+	put_violation(o, "RFC 4028 s10",
+		      "hung up at a fraction of the interval, before a refresh was overdue", early);
+	put_violation(o, "RFC 3311 s5.1", "allows UPDATE and refuses it (405, 501)",
+		      e->s.refresh_code_405 + e->s.refresh_code_501);
+	put_violation(o, "RFC 3261 s17.2", "requests in a call that were never answered",
+		      e->s.refresh_code_timeout);
+	jsonout_close(o, ']');
+}
+
+__attribute__((format(printf, 4, 5))) static void
+suggest(struct outbuf *o, const char *key, const char *value, const char *format, ...)
+{
+	char why[240];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(why, sizeof(why), format, args);
+	va_end(args);
+	jsonout_open(o, NULL, '{');
+	jsonout_str(o, "key", key);
+	jsonout_str(o, "value", value);
+	jsonout_str(o, "why", why);
+	jsonout_close(o, '}');
+}
+
+static enum fact_state state(const struct evidence *e, enum fact_id fact)
+{
+	return e->facts != NULL ? (enum fact_state)e->facts->all.facts[fact].state : FACT_UNKNOWN;
+}
+
+static void put_suggestions(struct commands_job *j, const struct evidence *e)
+{
+	const struct config_timer *t = &e->trunk->timer;
+	struct outbuf *o = &j->out;
+	char number[16];
+
+	jsonout_open(o, "suggestions", '[');
+	if (state(e, FACT_REFRESH) == FACT_UNSUPPORTED && t->mode != CONFIG_TIMER_MODE_OFF)
+		suggest(o, "session_timer.mode", "observe",
+			"%llu calls ended because no refresh was answered",
+			(unsigned long long)e->facts->all.facts[FACT_REFRESH].bad);
+	if (state(e, FACT_UPDATE) == FACT_UNSUPPORTED && t->method != CONFIG_REFRESH_METHOD_INVITE)
+		suggest(o, "session_timer.method", "invite", "UPDATE does not work on this trunk");
+	if (state(e, FACT_INVITE) == FACT_UNSUPPORTED && t->method != CONFIG_REFRESH_METHOD_UPDATE)
+		suggest(o, "session_timer.method", "update",
+			"re-INVITE does not work on this trunk");
+	if (state(e, FACT_PEER_REFRESH) == FACT_UNSUPPORTED &&
+	    t->refresher != CONFIG_REFRESHER_LOCAL)
+		suggest(o, "session_timer.refresher", "local",
+			"the peer does not refresh although it should");
+	if (e->facts != NULL && e->facts->boundary[ST_BOUNDARY_HALF] >= 3 && t->refresh_at_pm > 350)
+		suggest(o, "session_timer.refresh_at", "0.33",
+			"the peer hung up %llu times at half of the interval",
+			(unsigned long long)e->facts->boundary[ST_BOUNDARY_HALF]);
+	if (e->facts != NULL && e->facts->min_se_s > t->interval_s) {
+		snprintf(number, sizeof(number), "%u", e->facts->min_se_s);
+		suggest(o, "session_timer.interval", number,
+			"the peer accepts no less (422, Min-SE %s): each call needs two INVITEs",
+			number);
+	}
+	jsonout_close(o, ']');
+}
+
+bool commands_run_report(struct commands_job *j)
+{
+	const struct control_view *v = j->view;
+	int id = commands_trunk(j);
+	struct evidence e = {0};
+	struct outbuf *o = &j->out;
+
+	if (id < 0)
+		return true;
+	e.trunk = &control_config(v->core)->trunks[id];
+	e.facts = control_facts(v->core, (unsigned)id);
+	commands_sum_trunk(v, (unsigned)id, &e.s);
+	e.sent_ok = e.s.refreshes_update_sent_ok + e.s.refreshes_invite_sent_ok;
+	e.sent_failed = e.s.refreshes_update_sent_failed + e.s.refreshes_invite_sent_failed;
+	e.received_ok = e.s.refreshes_update_received_ok + e.s.refreshes_invite_received_ok;
+	jsonout_str(o, "trunk", e.trunk->name);
+	commands_put_time(j, "from", v->started_tk);
+	commands_put_time(j, "to", v->now(v->ctx));
+	jsonout_u64(o, "calls_answered", e.s.calls_in_answered + e.s.calls_out_answered);
+	jsonout_u64(o, "interval_s", e.trunk->timer.interval_s);
+	jsonout_u64(o, "peer_min_se_s", e.facts != NULL ? e.facts->min_se_s : 0);
+	put_capabilities(j, &e);
+	put_refreshes(j, &e);
+	put_violations(j, &e);
+	put_suggestions(j, &e);
+	return true;
+}

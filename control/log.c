@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Log lines. A line costs a system call, so kinds of events are limited: a burst of 50, then 10 a
+// second.
+#include "control/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/outbuf.h"
+#include "control/cdr.h"
+
+#define BURST	   50
+#define PER_SECOND 10
+#define KINDS	   256 // hash slots of (area, event): two kinds in one slot share its rate
+#define AREAS	   32
+#define LINE	   2048
+#define JOURNAL	   "/run/systemd/journal/socket"
+#define TOKEN	   1000000u // one line, in millionths
+
+struct kind {
+	uint64_t at_us;
+	uint64_t tokens; // of TOKEN each
+	uint32_t left_out;
+	bool used;
+};
+
+struct area_level {
+	char area[16];
+	enum control_level level;
+};
+
+struct log {
+	enum control_level level;
+	enum config_log_to to;
+	int journal; // socket, -1: none
+	uint32_t n_areas;
+	struct area_level areas[AREAS];
+	struct kind kinds[KINDS];
+};
+
+static const char *const level_words[] = {
+	[CONTROL_ERROR] = "error",
+	[CONTROL_WARNING] = "warning",
+	[CONTROL_INFO] = "info",
+	[CONTROL_DEBUG] = "debug",
+};
+
+// The level's number, or -EINVAL.
+static int level_of(const char *word)
+{
+	for (int i = CONTROL_ERROR; i <= CONTROL_DEBUG; i++)
+		if (strcmp(word, level_words[i]) == 0)
+			return i;
+	return -EINVAL;
+}
+
+static int set_area(struct log *log, const char *entry)
+{
+	const char *equals = strchr(entry, '=');
+	struct area_level *a = &log->areas[log->n_areas];
+	size_t len = equals != NULL ? (size_t)(equals - entry) : 0;
+	int level = equals != NULL ? level_of(equals + 1) : -EINVAL;
+
+	if (level < 0 || len == 0 || len >= sizeof(a->area) || log->n_areas == AREAS)
+		return -EINVAL;
+	memcpy(a->area, entry, len);
+	a->area[len] = '\0';
+	a->level = (enum control_level)level;
+	log->n_areas++;
+	return 0;
+}
+
+static void open_journal(struct log *log)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_un un;
+	} to = {.un = {.sun_family = AF_UNIX, .sun_path = JOURNAL}};
+
+	log->journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (log->journal < 0)
+		return;
+	if (connect(log->journal, &to.any, sizeof(to.un)) != 0) {
+		close(log->journal);
+		log->journal = -1;
+	}
+}
+
+static void close_destination(struct log *log)
+{
+	if (log->journal >= 0)
+		close(log->journal);
+	log->journal = -1;
+	if (log->to == CONFIG_LOG_TO_SYSLOG)
+		closelog();
+}
+
+int log_configure(struct log *log, const struct config_log *config)
+{
+	int rc = 0;
+
+	close_destination(log);
+	log->level = (enum control_level)config->level;
+	log->to = config->to;
+	log->n_areas = 0;
+	for (uint32_t i = 0; i < config->areas.n; i++)
+		if (set_area(log, config->areas.list[i]) != 0)
+			rc = -EINVAL;
+	if (log->to == CONFIG_LOG_TO_SYSLOG)
+		openlog("verge", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	if (log->to == CONFIG_LOG_TO_JOURNAL)
+		open_journal(log);
+	return rc;
+}
+
+struct log *log_new(const struct config_log *config)
+{
+	static_assert((int)CONFIG_LOG_LEVEL_ERROR == (int)CONTROL_ERROR &&
+			      (int)CONFIG_LOG_LEVEL_DEBUG == (int)CONTROL_DEBUG,
+		      "levels are the same list");
+	struct log *log = calloc(1, sizeof(*log));
+
+	if (log == NULL)
+		return NULL;
+	log->level = CONTROL_INFO;
+	log->to = CONFIG_LOG_TO_STDERR;
+	log->journal = -1;
+	if (config != NULL)
+		(void)log_configure(log, config);
+	return log;
+}
+
+void log_free(struct log *log)
+{
+	if (log == NULL)
+		return;
+	close_destination(log);
+	free(log);
+}
+
+int log_set_level(struct log *log, const char *word)
+{
+	int level = level_of(word);
+
+	if (level < 0)
+		return -EINVAL;
+	log->level = (enum control_level)level;
+	log->n_areas = 0;
+	return 0;
+}
+
+static enum control_level level_for(const struct log *log, const char *area)
+{
+	for (uint32_t i = 0; i < log->n_areas; i++)
+		if (strcmp(log->areas[i].area, area) == 0)
+			return log->areas[i].level;
+	return log->level;
+}
+
+static struct kind *kind_of(struct log *log, const char *area, const char *event)
+{
+	uint32_t hash = 2166136261; // FNV-1a
+
+	for (; *area != '\0'; area++)
+		hash = (hash ^ (uint8_t)*area) * 16777619;
+	for (; *event != '\0' && *event != ' '; event++)
+		hash = (hash ^ (uint8_t)*event) * 16777619;
+	return &log->kinds[hash % KINDS];
+}
+
+bool log_admit(struct log *log, struct log_line *line, const char *area, const char *event,
+	       uint64_t now_us)
+{
+	struct kind *kind = kind_of(log, area, event);
+	uint64_t passed = now_us > kind->at_us ? now_us - kind->at_us : 0;
+
+	if (line->level > level_for(log, area))
+		return false;
+	if (!kind->used || passed > (uint64_t)BURST * 1000000 / PER_SECOND)
+		kind->tokens = (uint64_t)BURST * TOKEN;
+	else
+		kind->tokens += passed * PER_SECOND;
+	if (kind->tokens > (uint64_t)BURST * TOKEN)
+		kind->tokens = (uint64_t)BURST * TOKEN;
+	kind->used = true;
+	kind->at_us = now_us;
+	if (kind->tokens < TOKEN) {
+		kind->left_out++;
+		return false;
+	}
+	kind->tokens -= TOKEN;
+	line->left_out = kind->left_out;
+	kind->left_out = 0;
+	return true;
+}
+
+static int priority_of(enum control_level level)
+{
+	static const int priorities[] = {
+		[CONTROL_ERROR] = LOG_ERR,
+		[CONTROL_WARNING] = LOG_WARNING,
+		[CONTROL_INFO] = LOG_INFO,
+		[CONTROL_DEBUG] = LOG_DEBUG,
+	};
+
+	return priorities[level];
+}
+
+// "event=NAME area=AREA key=value ..."
+static void put_body(struct outbuf *o, const struct log_line *line, const char *area,
+		     const char *text)
+{
+	outbuf_put_lit(o, "area=");
+	outbuf_put_str(o, area);
+	outbuf_put_lit(o, " event=");
+	outbuf_put_str(o, text);
+	if (line->left_out != 0) {
+		outbuf_put_lit(o, " left_out=");
+		outbuf_put_u64(o, line->left_out);
+	}
+}
+
+// A line that does not get out is lost: there is nobody to tell.
+static void write_all(int fd, const uint8_t *p, size_t n)
+{
+	while (n != 0) {
+		ssize_t done = write(fd, p, n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return;
+		p += done;
+		n -= (size_t)done;
+	}
+}
+
+static void to_stderr(const struct log_line *line, const char *area, const char *text,
+		      uint64_t unix_us)
+{
+	char room[LINE], time[CDR_TIME_BYTES];
+	struct outbuf o = outbuf_of(room, sizeof(room) - 1);
+
+	cdr_time(time, unix_us);
+	outbuf_put_str(&o, time);
+	outbuf_put_lit(&o, " level=");
+	outbuf_put_str(&o, level_words[line->level]);
+	outbuf_put_char(&o, ' ');
+	put_body(&o, line, area, text);
+	room[o.len++] = '\n';
+	write_all(STDERR_FILENO, o.p, o.len);
+}
+
+static void to_journal(const struct log *log, const struct log_line *line, const char *area,
+		       const char *text)
+{
+	char room[LINE];
+	struct outbuf o = outbuf_of(room, sizeof(room));
+
+	outbuf_put_lit(&o, "SYSLOG_IDENTIFIER=verge\nPRIORITY=");
+	outbuf_put_u64(&o, (unsigned)priority_of(line->level));
+	outbuf_put_lit(&o, "\nVERGE_AREA=");
+	outbuf_put_str(&o, area);
+	outbuf_put_lit(&o, "\nMESSAGE=");
+	put_body(&o, line, area, text);
+	outbuf_put_char(&o, '\n');
+	(void)send(log->journal, o.p, o.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void log_put(struct log *log, enum control_level level, const char *area, const char *text)
+{
+	struct log_line line = {.level = level};
+	struct timespec ts;
+	uint64_t unix_us;
+	char room[LINE];
+	struct outbuf o = outbuf_of(room, sizeof(room) - 1);
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	unix_us = (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+	if (!log_admit(log, &line, area, text, unix_us))
+		return;
+	if (log->to == CONFIG_LOG_TO_JOURNAL && log->journal >= 0) {
+		to_journal(log, &line, area, text);
+	} else if (log->to == CONFIG_LOG_TO_SYSLOG) {
+		put_body(&o, &line, area, text);
+		room[o.len] = '\0';
+		syslog(priority_of(level), "%s", room);
+	} else {
+		to_stderr(&line, area, text, unix_us);
+	}
+}
+
+void log_event(struct log *log, enum control_level level, const char *area, const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, format);
+	// NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start() above
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	log_put(log, level, area, text);
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Log lines of verge: one event a line as key=value, to stderr, syslog or systemd's journal. Each
+// kind of event is limited in rate; what was left out is said in the next line of that kind.
+// Thread: control only (workers never log, they count).
+#pragma once
+
+#include "config/config.h"
+#include "control/control.h"
+
+struct log;
+
+// config NULL: level info to stderr. NULL when out of memory.
+struct log *log_new(const struct config_log *config);
+void log_free(struct log *log);
+// Levels and destination anew. Errors: -EINVAL an entry of areas is not area=level; the others
+// count.
+int log_configure(struct log *log, const struct config_log *config);
+// Level of all areas until the next log_configure(). -EINVAL: no such level.
+int log_set_level(struct log *log, const char *word);
+
+// text: name of the event, then key=value pairs.
+void log_put(struct log *log, enum control_level level, const char *area, const char *text);
+void log_event(struct log *log, enum control_level level, const char *area, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+// --- for tests: what log_put() does, with the clock and the destination given
+
+struct log_line {
+	enum control_level level;
+	uint32_t left_out; // lines of this kind that were not written since the last one
+};
+// Whether a line is to be written now; *line says how.
+bool log_admit(struct log *log, struct log_line *line, const char *area, const char *event,
+	       uint64_t now_us);

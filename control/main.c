@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// verge: arguments, start in order, privileges, stop in order. Exit status: 0 done, 1 failed, 2
+// usage.
+#include <errno.h>
+#include <getopt.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "control/check.h"
+#include "control/hash.h"
+#include "control/loop.h"
+
+enum { EXIT_USAGE = 2 };
+
+static const char usage[] =
+	"usage: verge -c FILE              run in the foreground; SIGHUP reads FILE again, SIGTERM "
+	"stops\n"
+	"       verge -c FILE --check      say what is wrong with FILE, and what would be "
+	"negotiated\n"
+	"       verge --print-config       print every key with its default and meaning, as a "
+	"valid file\n"
+	"       verge --version | --help\n"
+	"The settings are described in conf/verge.yaml; vergectl speaks to a running verge.\n";
+
+struct arguments {
+	const char *path;
+	bool check, print_config;
+};
+
+// 0, or the exit status plus 1.
+static int parse_arguments(struct arguments *a, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
+		{"print-config", no_argument, NULL, 'p'}, {"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'v'},	  {0},
+	};
+	int option;
+
+	// NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread yet
+	while ((option = getopt_long(argc, argv, "c:hv", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			a->path = optarg;
+			break;
+		case 'k':
+			a->check = true;
+			break;
+		case 'p':
+			a->print_config = true;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return EXIT_SUCCESS + 1;
+		case 'v':
+			puts("verge " VERGE_VERSION);
+			return EXIT_SUCCESS + 1;
+		default:
+			fputs(usage, stderr);
+			return EXIT_USAGE + 1;
+		}
+	}
+	if (optind == argc && (a->path != NULL) != a->print_config)
+		return 0;
+	if (optind < argc && strcmp(argv[optind], "replay") == 0) {
+		fputs("verge: this build cannot replay captures\n", stderr);
+		return EXIT_FAILURE + 1;
+	}
+	if (optind < argc)
+		fprintf(stderr, "verge: what is \"%s\"?\n", argv[optind]);
+	fputs(usage, stderr);
+	return EXIT_USAGE + 1;
+}
+
+static int open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	// before any thread is started, so that all of them leave these signals to the loop
+	// NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread yet
+	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		return -1;
+	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+// systemd's Type=notify.
+static void notify(const char *state)
+{
+	const char *path = getenv("NOTIFY_SOCKET"); // NOLINT(concurrency-mt-unsafe): nobody sets it
+	union {
+		struct sockaddr any;
+		struct sockaddr_un un;
+	} to = {.un = {.sun_family = AF_UNIX}};
+	size_t len = path != NULL ? strlen(path) : 0;
+	int fd;
+
+	if (len == 0 || len >= sizeof(to.un.sun_path))
+		return;
+	memcpy(to.un.sun_path, path, len);
+	if (path[0] == '@')
+		to.un.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	(void)sendto(fd, state, strlen(state), MSG_NOSIGNAL, &to.any,
+		     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+	close(fd);
+}
+
+// run_dir must be there, and the user's that verge becomes: it binds and removes its socket in it.
+static int make_run_dir(const struct config *config, const struct passwd *user, struct log *log)
+{
+	const char *dir = config->system.run_dir;
+
+	if (mkdir(dir, 0750) != 0 && errno != EEXIST) {
+		log_event(log, CONTROL_ERROR, "start", "run_dir_failed path=\"%s\" error=\"%s\"",
+			  dir, strerrordesc_np(errno));
+		return -errno;
+	}
+	if (user != NULL && chown(dir, user->pw_uid, user->pw_gid) != 0)
+		return -errno;
+	return 0;
+}
+
+static int drop_privileges(const struct passwd *user, struct log *log)
+{
+	if (user == NULL)
+		return 0;
+	// all threads: glibc sees to that
+	if (initgroups(user->pw_name, user->pw_gid) != 0 || setgid(user->pw_gid) != 0 ||
+	    setuid(user->pw_uid) != 0) {
+		log_event(log, CONTROL_ERROR, "start", "user_failed user=%s error=\"%s\"",
+			  user->pw_name, strerrordesc_np(errno));
+		return -errno;
+	}
+	log_event(log, CONTROL_INFO, "start", "became user=%s", user->pw_name);
+	return 0;
+}
+
+static int find_user(const struct config *config, struct log *log, const struct passwd **user)
+{
+	const char *name = config->system.user;
+
+	*user = NULL;
+	if (name[0] == '\0')
+		return 0;
+	*user = getpwnam(name); // NOLINT(concurrency-mt-unsafe): no other thread yet
+	if (*user != NULL)
+		return 0;
+	log_event(log, CONTROL_ERROR, "start", "no_such_user user=\"%s\" key=system.user", name);
+	return -ENOENT;
+}
+
+static int start_dataplane(struct loop *l)
+{
+	char text[2048];
+	struct outbuf why = outbuf_of(text, sizeof(text) - 1);
+	struct dataplane_params params = {
+		.config = l->config, .hash = &hash_nettle, .live = l->live, .why = &why};
+	int rc;
+
+	if (getrandom(&params.key, sizeof(params.key), 0) != sizeof(params.key))
+		return -errno;
+	rc = dataplane_start(&l->dp, &params);
+	text[why.len] = '\0';
+	for (char *line = text, *end; *line != '\0'; line = end) {
+		end = strchrnul(line, '\n');
+		if (*end != '\0')
+			*end++ = '\0';
+		log_event(l->log, rc != 0 ? CONTROL_ERROR : CONTROL_WARNING, "start",
+			  "%s text=\"%s\"", rc != 0 ? "dataplane_failed" : "dataplane", line);
+	}
+	if (rc != 0 && why.len == 0)
+		log_event(l->log, CONTROL_ERROR, "start", "dataplane_failed error=\"%s\"",
+			  strerrordesc_np(-rc));
+	return rc;
+}
+
+static int run(struct loop *l)
+{
+	const struct passwd *user;
+	int rc = find_user(l->config, l->log, &user);
+
+	if (rc == 0)
+		rc = make_run_dir(l->config, user, l->log);
+	if (rc == 0)
+		rc = start_dataplane(l);
+	if (rc != 0)
+		return rc;
+	rc = drop_privileges(user, l->log);
+	if (rc == 0)
+		rc = loop_open(l);
+	if (rc == 0) {
+		log_event(l->log, CONTROL_INFO, "start",
+			  "ready version=%s workers=%u trunks=%u calls=%u", VERGE_VERSION,
+			  l->n_workers, l->config->n_trunks, l->config->system.capacity.calls);
+		notify("READY=1");
+		loop_run(l);
+		notify("STOPPING=1");
+	}
+	loop_close(l);
+	dataplane_stop(l->dp);
+	return rc;
+}
+
+// 0, or -errno after telling what is wrong with the file.
+static int read_config(struct loop *l)
+{
+	struct config_errors errors = {0};
+	int rc;
+
+	check_machine(&l->machine);
+	rc = config_load(&l->config, l->path, NULL, &l->machine, &errors);
+	config_errors_print(&errors, stderr);
+	if (rc != 0 && errors.n == 0)
+		fprintf(stderr, "verge: %s: %s\n", l->path, strerrordesc_np(-rc));
+	config_errors_free(&errors);
+	return rc;
+}
+
+static int serve(const char *path)
+{
+	static struct loop l;
+	int rc;
+
+	l.path = path;
+	if (read_config(&l) != 0)
+		return EXIT_FAILURE;
+	l.signals = open_signals();
+	l.log = log_new(&l.config->log);
+	l.live = aligned_alloc(64, CONFIG_MAX_TRUNKS * sizeof(*l.live));
+	if (l.signals < 0 || l.log == NULL || l.live == NULL) {
+		fprintf(stderr, "verge: %s\n", strerrordesc_np(errno));
+		return EXIT_FAILURE;
+	}
+	memset(l.live, 0, CONFIG_MAX_TRUNKS * sizeof(*l.live));
+	(void)prctl(PR_SET_TIMERSLACK, 1000UL); // ns: the loop sleeps as short as it says
+	rc = run(&l);
+	log_event(l.log, CONTROL_INFO, "stop", "stopped status=%d", rc == 0 ? 0 : 1);
+	close(l.signals);
+	free(l.live);
+	config_free(l.config);
+	log_free(l.log);
+	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments a = {0};
+	int rc = parse_arguments(&a, argc, argv);
+
+	if (rc != 0)
+		return rc - 1;
+	if (a.print_config)
+		return check_print(stdout);
+	if (a.check)
+		return check_run(a.path, stdout, stderr);
+	return serve(a.path);
+}
