@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The model test: random peers around verge for millions of virtual call-hours, and what must hold
+// whatever they do. One thread of a test program.
+#pragma once
+
+#include <stdio.h>
+
+#include "automatic.h"
+#include "lint.h"
+
+#define MODEL_CALLS_MAX 24 // at once
+#define MODEL_ERROR_MAX 4096
+
+// What kind of user agent a peer is, for one episode.
+struct model_traits {
+	uint32_t se_s;		   // what it asks for or answers with; 0 = knows no timers
+	uint32_t min_se_s;	   // below it: 422; 0 = takes anything
+	bool update;		   // lists UPDATE in Allow
+	uint16_t refuses_update;   // status with which it refuses UPDATE without SDP; 0 = takes it
+	bool refreshes_by_update;  // as refresher
+	bool flips;		   // reads uac/uas per dialog: refreshes although verge does
+	bool refuses_change;	   // 488 to each change of media
+	bool forgets_se;	   // its 2xx to refreshes have no Session-Expires
+	bool names_refresher;	   // in its requests
+	bool wants_uas;		   // as refresher, where it may choose
+	bool offerless;		   // its re-INVITEs have no body
+	tick_t answers_after;	   // thinks so long before it answers in-dialog INVITEs
+	tick_t rings;		   // before it answers a call
+	uint16_t refuses_calls;	   // one call in three with this status; 0 = none
+	unsigned actions_per_hour; // re-INVITE, UPDATE, INFO
+};
+
+// One call as the model sees it, from the first INVITE until both sides are rid of it.
+struct model_call {
+	bool used, answered, ended, cancelled;
+	unsigned id;
+	struct dialog *side[2];
+	tick_t started, answered_at, hangup_at, next_action, cancel_at;
+	bool bye[2]; // that peer hung up
+};
+
+// How long the sessions of an episode last between refreshes.
+enum model_kind { MODEL_SHORT, MODEL_MEDIUM, MODEL_LONG, MODEL_KINDS };
+
+struct model {
+	enum model_kind kind;
+	struct arena arena;
+	struct network net;
+	struct lint lint;
+	struct model_traits traits[2];
+	struct model_call call[MODEL_CALLS_MAX];
+	unsigned next_id;
+	bool dead[2];
+	tick_t dies_at[2]; // TICK_NEVER: lives
+	bool draining;	   // the peers' dialogs are forgotten already
+	bool lossy;	   // so much loss that whole transactions may be lost
+	uint64_t hours_us; // sum of call time
+	uint64_t calls, refreshes, drops_justified;
+	char error[MODEL_ERROR_MAX]; // "" = nothing violated yet
+	FILE *trace;		     // NULL = none
+};
+
+__attribute__((format(printf, 2, 3))) void model_fail(struct model *m, const char *format, ...);
+struct model_call *model_call_of(struct model *m, const struct dialog *d);
+unsigned model_side(const struct model *m, const struct peer *p);
+
+// model_agent.c: the peers.
+void model_agent_choose(struct model *m, struct model_traits *t);
+// A new call of peer 0.
+void model_agent_call(struct model *m, struct model_call *call);
+// Something reached a peer.
+void model_agent_arrived(struct model *m, struct peer *p, struct arrival *arrival);
+// What is due for the peers at `now`; and when something is.
+void model_agent_run(struct model *m, tick_t now);
+tick_t model_agent_next(struct model *m);

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// control/cdr_file: whole lines in order, rotation by time and size, reopening, a disk that is
+// full.
+#include <dirent.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "control/cdr_file.h"
+
+#define HOUR_US 3600000000ull
+#define START	(500000 * HOUR_US)
+
+static char dir[64], path[96], logged[8192];
+
+static void keep_log(void *ctx, enum control_level level, const char *area, const char *line)
+{
+	size_t n = strlen(logged);
+
+	(void)ctx;
+	(void)level;
+	(void)area;
+	snprintf(logged + n, sizeof(logged) - n, "%s\n", line);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/verge-cdr-XXXXXX");
+	logged[0] = '\0';
+	if (mkdtemp(dir) == NULL)
+		return -1;
+	snprintf(path, sizeof(path), "%s/cdr.jsonl", dir);
+	return 0;
+}
+
+static unsigned each_file(void (*visit)(const char *name, void *arg), void *arg)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	unsigned n = 0;
+	char name[400];
+
+	assert_non_null(d);
+	while ((e = readdir(d)) != NULL) { // NOLINT(concurrency-mt-unsafe): one thread
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(name, sizeof(name), "%s/%s", dir, e->d_name);
+		if (visit != NULL)
+			visit(name, arg);
+		n++;
+	}
+	closedir(d);
+	return n;
+}
+
+static void remove_one(const char *name, void *arg)
+{
+	(void)arg;
+	unlink(name);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	each_file(remove_one, NULL);
+	return rmdir(dir);
+}
+
+static struct config_cdr config_of(const char *file)
+{
+	return (struct config_cdr){.file = file, .rotate_s = 3600, .sync = CONFIG_CDR_SYNC_NONE};
+}
+
+static struct cdr_file *open_one(const struct config_cdr *config)
+{
+	struct cdr_file *f = cdr_file_new(keep_log, NULL);
+
+	assert_non_null(f);
+	cdr_file_configure(f, config, START);
+	return f;
+}
+
+static void put(struct cdr_file *f, unsigned number)
+{
+	char line[64];
+	int n = snprintf(line, sizeof(line), "{\"n\":%u}", number);
+
+	cdr_file_put(f, line, (size_t)n);
+}
+
+// Every file holds whole lines; adds what they say and how many there are.
+struct tally {
+	unsigned lines, sum;
+};
+
+static void tally_one(const char *name, void *arg)
+{
+	struct tally *tally = arg;
+	FILE *in = fopen(name, "r");
+	char line[64];
+
+	assert_non_null(in);
+	while (fgets(line, sizeof(line), in) != NULL) {
+		unsigned n;
+
+		if (sscanf(line, "{\"n\":%u}\n", &n) != 1 || strchr(line, '}')[1] != '\n')
+			fail_msg("%s: %s", name, line);
+		tally->lines++;
+		tally->sum += n;
+	}
+	fclose(in);
+}
+
+static void expect(unsigned n, unsigned files)
+{
+	struct tally tally = {0};
+
+	assert_int_equal(each_file(tally_one, &tally), files);
+	assert_int_equal(tally.lines, n);
+	assert_int_equal(tally.sum, n * (n - 1) / 2);
+}
+
+static void rotates_by_time(void **state)
+{
+	struct config_cdr config = config_of(path);
+	struct cdr_file *f = open_one(&config);
+	struct cdr_file_stats stats;
+
+	(void)state;
+	for (unsigned i = 0; i < 30; i++) { // 10 lines in each of 3 hours
+		put(f, i);
+		cdr_file_poll(f, 0, START + i / 10 * HOUR_US + HOUR_US / 2);
+	}
+	// the third file is due at the full hour
+	assert_int_equal(cdr_file_next(f, 1000, START + 3 * HOUR_US - 5), 1005);
+	cdr_file_stats(f, &stats);
+	assert_int_equal(stats.rotations, 2);
+	assert_int_equal(stats.lines, 30);
+	cdr_file_free(f, START + 3 * HOUR_US);
+	expect(30, 4 - 1 + 0);
+	assert_int_equal(stats.lost, 0);
+}
+
+static void nothing_to_rotate_is_not_rotated(void **state)
+{
+	struct config_cdr config = config_of(path);
+	struct cdr_file *f = open_one(&config);
+
+	(void)state;
+	for (unsigned i = 0; i < 10; i++)
+		cdr_file_poll(f, 0, START + i * HOUR_US);
+	assert_int_equal(each_file(NULL, NULL), 1);
+	assert_int_equal(cdr_file_next(f, 0, START + 10 * HOUR_US), TICK_NEVER);
+	cdr_file_free(f, START);
+}
+
+static void rotates_by_size(void **state)
+{
+	struct config_cdr config = config_of(path);
+	struct cdr_file *f;
+	static char line[1000];
+
+	(void)state;
+	memset(line, 'x', sizeof(line));
+	config.rotate_s = 0;
+	config.rotate_mib = 1;
+	config.sync = CONFIG_CDR_SYNC_ROTATE;
+	f = open_one(&config);
+	for (unsigned i = 0; i < 5000; i++)
+		cdr_file_put(f, line, sizeof(line)); // 5 MB at once
+	cdr_file_poll(f, 0, START);
+	cdr_file_free(f, START);
+	assert_in_range(each_file(NULL, NULL), 4, 5);
+}
+
+static void full_disk_loses_nothing_that_fits(void **state)
+{
+	struct config_cdr config = config_of("/dev/full");
+	struct cdr_file *f = open_one(&config);
+	struct cdr_file_stats stats;
+
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++) {
+		put(f, i);
+		cdr_file_poll(f, TICK_MS(i), START);
+	}
+	cdr_file_stats(f, &stats);
+	assert_in_range(stats.errors, 1, 2); // tried once a second, not once a line
+	assert_int_equal(cdr_file_next(f, TICK_MS(1100), START), TICK_MS(1100));
+	assert_non_null(strstr(logged, "write_failed"));
+	assert_non_null(strstr(logged, "No space left"));
+	assert_null(strstr(strstr(logged, "write_failed") + 1, "write_failed")); // told once
+	config.file = path; // the operator points to another disk
+	cdr_file_configure(f, &config, START);
+	cdr_file_poll(f, TICK_S(3), START);
+	assert_non_null(strstr(logged, "writing_again"));
+	cdr_file_free(f, START);
+	expect(1000, 1);
+}
+
+static void backlog_is_bounded(void **state)
+{
+	struct config_cdr config = config_of("/nowhere/at/all");
+	struct cdr_file *f = open_one(&config);
+	static char line[65535];
+	struct cdr_file_stats stats;
+
+	(void)state;
+	memset(line, 'x', sizeof(line));
+	for (unsigned i = 0; i < 1000; i++)
+		cdr_file_put(f, line, sizeof(line));
+	cdr_file_stats(f, &stats);
+	assert_int_equal(stats.backlog_bytes, CDR_FILE_BACKLOG);
+	assert_int_equal(stats.lost, 1000 - CDR_FILE_BACKLOG / 65536);
+	cdr_file_free(f, START);
+}
+
+// The disk takes half a line: the rest follows when there is room, and no line is broken.
+static void half_a_line_is_completed(void **state)
+{
+	struct config_cdr config = config_of(path);
+	struct rlimit old, small;
+	struct cdr_file *f;
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	small = old;
+	small.rlim_cur = 100;
+	f = open_one(&config);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	for (unsigned i = 0; i < 50; i++)
+		put(f, i);
+	cdr_file_poll(f, 0, START);
+	put(f, 50);
+	cdr_file_poll(f, TICK_S(2), START + 2 * HOUR_US); // due for rotation, but not inside a line
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	cdr_file_poll(f, TICK_S(4), START);
+	cdr_file_free(f, START);
+	expect(51, 1);
+}
+
+static void moved_file_is_made_again(void **state)
+{
+	struct config_cdr config = config_of(path);
+	struct cdr_file *f = open_one(&config);
+	char other[128];
+
+	(void)state;
+	put(f, 0);
+	cdr_file_poll(f, 0, START);
+	snprintf(other, sizeof(other), "%s.moved", path);
+	assert_int_equal(rename(path, other), 0); // logrotate, then SIGHUP
+	put(f, 1);
+	cdr_file_configure(f, &config, START);
+	put(f, 2);
+	cdr_file_poll(f, 0, START);
+	cdr_file_free(f, START);
+	expect(3, 2);
+}
+
+static void open_line_of_dead_process_is_closed(void **state)
+{
+	struct config_cdr config = config_of(path);
+	struct cdr_file *f;
+	FILE *out = fopen(path, "w");
+	char text[64] = "";
+	FILE *in;
+
+	(void)state;
+	assert_non_null(out);
+	fputs("{\"n\":", out);
+	fclose(out);
+	config.rotate_s = 0;
+	f = open_one(&config);
+	put(f, 7);
+	cdr_file_free(f, START);
+	in = fopen(path, "r");
+	assert_non_null(in);
+	assert_int_equal(fread(text, 1, sizeof(text) - 1, in), 14);
+	fclose(in);
+	assert_string_equal(text, "{\"n\":\n{\"n\":7}\n");
+}
+
+static void no_file_no_line(void **state)
+{
+	struct config_cdr config = config_of("");
+	struct cdr_file *f = open_one(&config);
+	struct cdr_file_stats stats;
+
+	(void)state;
+	put(f, 1);
+	cdr_file_poll(f, 0, START);
+	cdr_file_stats(f, &stats);
+	assert_int_equal(stats.backlog_bytes, 0);
+	assert_int_equal(cdr_file_next(f, 0, START), TICK_NEVER);
+	cdr_file_free(f, START);
+	assert_int_equal(each_file(NULL, NULL), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(rotates_by_time, setup, teardown),
+		cmocka_unit_test_setup_teardown(nothing_to_rotate_is_not_rotated, setup, teardown),
+		cmocka_unit_test_setup_teardown(rotates_by_size, setup, teardown),
+		cmocka_unit_test_setup_teardown(full_disk_loses_nothing_that_fits, setup, teardown),
+		cmocka_unit_test_setup_teardown(backlog_is_bounded, setup, teardown),
+		cmocka_unit_test_setup_teardown(half_a_line_is_completed, setup, teardown),
+		cmocka_unit_test_setup_teardown(moved_file_is_made_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(open_line_of_dead_process_is_closed, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(no_file_no_line, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The program vergectl against a socket that is served by a child process: what it prints, and its
+// exit status.
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "control/cli.h"
+#include "served.h"
+
+static char path[64];
+static pid_t server;
+
+static void serve(void)
+{
+	struct cli *cli;
+
+	if (cli_new(&cli, path, &served.view) != 0)
+		_exit(1);
+	for (;;) {
+		struct pollfd p = {.fd = cli_fd(cli), .events = POLLIN};
+
+		poll(&p, 1, cli_next(cli, served.now) <= served.now ? 0 : 50);
+		cli_poll(cli, served.now);
+	}
+}
+
+static int start(void **)
+{
+	snprintf(path, sizeof(path), "/tmp/vergectl-%d.sock", (int)getpid());
+	server = fork();
+	if (server == 0) {
+		served_start();
+		served.live[0].peers_down = 1;
+		served.trunks[0][0].role_flips = 3;
+		serve();
+	}
+	assert_true(server > 0);
+	for (unsigned i = 0; i < 2000 && access(path, F_OK) != 0; i++)
+		poll(NULL, 0, 10);
+	return 0;
+}
+
+static int stop(void **)
+{
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+	unlink(path);
+	return 0;
+}
+
+static char out[65536];
+
+// Runs vergectl; its standard output and error go to out. Returns the exit status.
+static int run(const char *arguments)
+{
+	char command[512];
+	size_t len;
+	FILE *pipe;
+	int rc;
+
+	snprintf(command, sizeof(command), "%s -s %s %s 2>&1", VERGECTL, path, arguments);
+	pipe = popen(command, "r");
+	assert_non_null(pipe);
+	len = fread(out, 1, sizeof(out) - 1, pipe);
+	out[len] = 0;
+	rc = pclose(pipe);
+	return WIFEXITED(rc) ? WEXITSTATUS(rc) : -1;
+}
+
+static void lines(void **)
+{
+	static const struct {
+		const char *shows, *arguments;
+		int status;
+		const char *has;
+	} rows[] = {
+		{"status", "status", 0, "uptime_s             3600"},
+		{"workers", "workers", 0, "worker  cpu  calls"},
+		{"stats", "stats", 0, "drops_tx_ring"},
+		{"timers", "timers", 0, "seconds_left  legs"},
+		{"calls", "calls", 0, "answered  500      8068     1800   remote"},
+		{"calls with options", "calls --trunk core1 --over 100 --limit 5", 0, "1 calls\n"},
+		{"calls of a trunk that is not", "calls --trunk nobody", 1,
+		 "no trunk is called \"nobody\""},
+		{"limit is no number", "calls --limit x", 2, "usage: vergectl"},
+		{"option without value", "calls --limit", 2, "usage:"},
+		{"call", "call a@client", 0, "peer                10.91.0.2:5060"},
+		{"what the wire sent does not reach the terminal", "call a@client", 0,
+		 "<sip:a\xc3\xbf\"b@x>"},
+		{"why", "why b-leg", 0, "  The session interval is 1800 s and verge refreshes."},
+		{"trunks", "trunks", 0, "1 of 2"},
+		{"trunk", "trunk 8068", 0, "unknown"},
+		{"report", "trunk 8068 report", 0, "refreshed although verge was the refresher"},
+		{"report in Markdown", "trunk 8068 report --format markdown", 0,
+		 "| RFC 4028 s7.4, s9 |"},
+		{"report as JSON", "trunk 8068 report --format json", 0, "\"suggestions\": ["},
+		{"report in red", "trunk 8068 report --format red", 2, "usage:"},
+		{"set", "trunk 8068 set session_timer.mode=observe", 0, "observe"},
+		{"set what is no key", "trunk 8068 set session_timer.mod=observe", 1,
+		 "did you mean mode?"},
+		{"set nothing", "trunk 8068 set session_timer.mode", 2, "usage:"},
+		{"reset", "trunk 8068 reset", 0, "reset"},
+		{"log", "log debug", 0, "debug"},
+		{"reload", "reload", 0, "config_version"},
+		{"trace", "trace start --trunk 8068 x.pcapng", 1, "cannot trace"},
+		{"trace stop", "trace stop", 1, "no trace runs"},
+		{"json", "--json status", 0, "{\"ok\":true,\"result\":{\"version\""},
+		{"json of a refusal", "--json call nobody", 1, "{\"ok\":false"},
+		{"end", "call b-leg end", 0, "ending"},
+		{"nothing", "", 2, "usage:"},
+		{"unknown", "fly", 2, "usage:"},
+		{"too much", "status now", 2, "usage:"},
+		{"unknown option", "--fast status", 2, "usage:"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int status = run(rows[i].arguments);
+
+		if (status != rows[i].status || strstr(out, rows[i].has) == NULL)
+			fail_msg("%s: status %d\n%s", rows[i].shows, status, out);
+	}
+}
+
+static void no_verge(void **)
+{
+	stop(NULL);
+	assert_int_equal(run("status"), 3);
+	assert_non_null(strstr(out, "verge is not running"));
+	start(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(lines), cmocka_unit_test(no_verge)};
+
+	return cmocka_run_group_tests(tests, start, stop);
+}
