@@ -14,9 +14,11 @@
 #include <rte_hash_crc.h>
 
 #include "bench_set.h"
+#include "dataplane/eal.h"
 #include "table/table.h"
 
-#define ABSENT (1ULL << 40) // keys from here on are never in
+#define ABSENT	   (1ULL << 40) // keys from here on are never in
+#define PEER_BYTES 96		// of an rte_hash entry, key store and buckets, with room to spare
 
 struct key {
 	uint64_t word[2];
@@ -448,13 +450,27 @@ static void bench_pair(struct set *s, bool rte)
 		bench_release(mem, s->table_size);
 }
 
-static bool eal_start(void)
+// rte_hash takes its memory from EAL: hugepages if enough are free, else ordinary pages, as
+// bench_memory() does for ours.
+static bool peer_start(uint32_t n)
 {
-	char program[] = "bench", memory[] = "--in-memory", pci[] = "--no-pci", core[] = "-l0",
-	     quiet[] = "--log-level=error", telemetry[] = "--no-telemetry";
-	char *argv[] = {program, memory, pci, core, quiet, telemetry, NULL};
+	uint64_t bytes = (uint64_t)n * PEER_BYTES + (256ull << 20);
+	char program[] = "bench", pci[] = "--no-pci", core[] = "-l0", shared[] = "--no-shconf",
+	     quiet[] = "--log-level=error", telemetry[] = "--no-telemetry", mib[24],
+	     huge[] = "--in-memory", plain[] = "--no-huge", size[] = "-m";
+	char *argv[10] = {program, pci, core, quiet, telemetry};
+	int argc = 5;
 
-	return rte_eal_init(6, argv) >= 0;
+	snprintf(mib, sizeof(mib), "%llu", (unsigned long long)bytes >> 20);
+	if (eal_free_hugepages() >= bytes) {
+		argv[argc++] = huge;
+	} else {
+		argv[argc++] = plain;
+		argv[argc++] = shared;
+		argv[argc++] = size;
+		argv[argc++] = mib;
+	}
+	return rte_eal_init(argc, argv) >= 0;
 }
 
 int main(int argc, char **argv)
@@ -478,7 +494,7 @@ int main(int argc, char **argv)
 	verge_write_all(&s, true);
 	bench_pair(&s, false);
 	if (bench_option(argc, argv, "--rte", 1) != 0) {
-		if (!eal_start() || !rte_make(&s))
+		if (!peer_start(s.n) || !rte_make(&s))
 			return 1;
 		bench_rte_hash(&s);
 		rte_insert_all(&s);
