@@ -12,8 +12,8 @@
 #include <rte_ring.h>
 
 #include "dataplane/eal.h"
-#include "dataplane/frame.h"
 #include "dataplane/mbuf.h"
+#include "frame/frame.h"
 
 #define PORT_RX_DESC 1024
 #define PORT_TX_DESC 1024

@@ -2,9 +2,9 @@
 // Messages to their owners. See steer.h.
 #include "dataplane/steer.h"
 
-#include "dataplane/call_id.h"
 #include "dataplane/handoff.h"
 #include "dataplane/pipeline.h"
+#include "frame/call_id.h"
 #include "sip/token.h"
 
 static unsigned owner_of(const struct worker *w, struct rte_mbuf *m)

@@ -8,11 +8,11 @@
 
 #include "b2bua/engine.h"
 #include "dataplane/channel.h"
-#include "dataplane/frame.h"
 #include "dataplane/mbuf.h"
 #include "dataplane/neighbour.h"
 #include "dataplane/port.h"
 #include "dataplane/retire.h"
+#include "frame/frame.h"
 #include "stat/stat.h"
 #include "stat/verdict.h"
 

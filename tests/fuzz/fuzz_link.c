@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Frames as the link stages read them (dataplane/frame.h): whatever the bytes, everything that a
+// Frames as the link stages read them (lib/frame): whatever the bytes, everything that a
 // reader accepts lies inside of what it was given, and what the writers make, the readers read
 // back. Input: one byte that chooses, then a frame, an IP packet or a message.
 #include "fuzz.h"
 
 #include <string.h>
 
-#include "dataplane/call_id.h"
-#include "dataplane/frame.h"
+#include "frame/call_id.h"
+#include "frame/frame.h"
 #include "sip/message.h"
 
 static void inside(const uint8_t *p, uint32_t n, const uint8_t *q, uint32_t len)

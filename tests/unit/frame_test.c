@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Headers of the link as bytes (dataplane/frame.h) and the Call-ID that steers
-// (dataplane/call_id.h).
+// Headers of the link as bytes (lib/frame) and the Call-ID that steers
+// (lib/frame/call_id.h).
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "dataplane/call_id.h"
-#include "dataplane/frame.h"
+#include "frame/call_id.h"
+#include "frame/frame.h"
 #include "guard.h"
 
 #define ROWS(a) (sizeof(a) / sizeof((a)[0]))

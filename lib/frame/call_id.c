@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The Call-ID of a message. See call_id.h.
-#include "dataplane/call_id.h"
+#include "frame/call_id.h"
 
 // Length of the name of a Call-ID header at p with its colon; 0 if it is another header.
 static uint32_t name_len(const uint8_t *p, uint32_t n)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Headers of the link and of IP as bytes. See frame.h.
-#include "dataplane/frame.h"
+#include "frame/frame.h"
 
 #define IP4_MORE   0x2000u
 #define IP4_OFFSET 0x1fffu
