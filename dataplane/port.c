@@ -86,14 +86,15 @@ static bool is_virtual(const struct rte_eth_dev_info *info)
 	return bus != NULL && strcmp(rte_bus_name(bus), "vdev") == 0;
 }
 
-// Virtual devices (fanout of AF_PACKET, queues of an interface under AF_XDP, memif) spread over all
-// the queues that they have been given; a NIC over as many as it is told, if it has RSS.
+// Virtual devices without RSS (fanout of AF_PACKET, queues of an interface under AF_XDP, memif)
+// spread over all the queues that they have been given; what has RSS (a NIC, net_tap) over as many
+// as told.
 static void choose_queues(struct device *d, const struct rte_eth_dev_info *info, unsigned workers)
 {
 	bool rss = (info->flow_type_rss_offloads & RTE_ETH_RSS_UDP) != 0;
 	unsigned rx = workers, tx = workers;
 
-	if (is_virtual(info) && info->max_rx_queues <= PORT_QUEUES_MAX) {
+	if (!rss && is_virtual(info) && info->max_rx_queues <= PORT_QUEUES_MAX) {
 		rx = info->max_rx_queues;
 		tx = info->max_tx_queues;
 	} else if (!rss) {

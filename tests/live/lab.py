@@ -153,7 +153,7 @@ class Lab:
     def ip(self, side, *argv, check=True):
         return run("ip", "-n", self.ns(side), *argv, check=check)
 
-    def _sysctl(self, side, *settings):
+    def sysctl(self, side, *settings):
         for setting in settings:
             run("ip", "netns", "exec", self.ns(side), "sysctl", "-qw", setting, check=False)
 
@@ -162,9 +162,9 @@ class Lab:
             run("ip", "netns", "add", self.ns(side))
             self.ip(side, "link", "set", "lo", "up")
             # Addresses are usable at once, and the hosts keep quiet.
-            self._sysctl(side, "net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0",
+            self.sysctl(side, "net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0",
                          "net.ipv6.conf.all.accept_ra=0", "net.ipv6.conf.default.accept_ra=0")
-        self._sysctl("s", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
+        self.sysctl("s", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
         if self.one_port:
             self._build_one_port()
         elif self.wire:
@@ -187,7 +187,7 @@ class Lab:
     def _switch(self):
         """A namespace for what stands between verge and its peers."""
         run("ip", "netns", "add", self.ns("w"))
-        self._sysctl("w", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
+        self.sysctl("w", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
 
     def _build_between(self):
         """Wires of user space (wire.py) between verge and its peers."""

@@ -47,10 +47,10 @@ class Reflector:
         return {words[0]: int(words[1]) for words in lines if len(words) == 2 and words[1].isdigit()}
 
 
-def echo(net, family, target, sizes, local=None, timeout=2):
+def echo(net, family, target, sizes, local=None, timeout=2, side="a"):
     """Datagrams go and come back the same. Returns the sizes that did not."""
     missing = []
-    with net.socket("a", socket.SOCK_DGRAM, family) as sock:
+    with net.socket(side, socket.SOCK_DGRAM, family) as sock:
         sock.settimeout(timeout)
         if local:
             sock.bind((local, 0))
@@ -218,6 +218,25 @@ def link_memif():
     with Lab() as net:
         Reflector(net, f"net_memif0,role=server,socket={net.dir}/memif.sock,socket-abstract=no"
                   ).verdicts()
+
+
+@lab()
+def link_tap():
+    """net_tap: a device with RSS and UDP checksums of its own serves two workers over two queues."""
+    with Lab() as net:
+        reflector = Reflector(net, "net_tap0,iface=tap0", workers=2)
+        # The kernel of verge's own namespace is the peer.
+        net.sysctl("s", "net.ipv6.conf.tap0.disable_ipv6=0")
+        net.ip("s", "link", "set", "tap0", "address", "02:00:00:00:00:77", "up")
+        net.ip("s", "addr", "add", PEER4 + "/24", "dev", "tap0")
+        net.ip("s", "addr", "add", PEER6 + "/64", "dev", "tap0", "nodad")
+        for family, target in ((socket.AF_INET, OWN4), (socket.AF_INET6, OWN6)):
+            for _ in range(20):  # each socket has a port of its own: both queues get some
+                missing = echo(net, family, target, SIZES, side="s")
+                expect(not missing, f"{target}: {missing}")
+        verdicts = reflector.verdicts()
+        expect(verdicts.get("ports_with_udp_checksum") == 1, f"{verdicts}")
+        expect(verdicts.get("SIP_HANDLED") == 40 * len(SIZES), f"{verdicts}")
 
 
 def checksum(data):

@@ -55,6 +55,7 @@ static void print_verdicts(const struct dataplane *dp)
 
 	struct dataplane_gauges gauges;
 	uint64_t handed_over = 0;
+	unsigned summed = 0;
 
 	for (unsigned v = 0; v < VERDICT_N; v++) {
 		uint64_t n = 0;
@@ -67,6 +68,9 @@ static void print_verdicts(const struct dataplane *dp)
 	for (unsigned w = 0; w < dp->n_workers; w++)
 		handed_over += stat_read(&dp->workers[w].stats->handed_over);
 	printf("handed_over %llu\n", (unsigned long long)handed_over);
+	for (unsigned p = 0; p < dp->devices.n_ports; p++)
+		summed += dp->devices.port[p].device->udp_sum_tx;
+	printf("ports_with_udp_checksum %u\n", summed);
 	dataplane_gauges(dp, &gauges);
 	printf("mbufs_in_use %u\n", gauges.mbufs_small + gauges.mbufs_large);
 	fflush(stdout);
