@@ -93,6 +93,9 @@ static void put_violations(struct commands_job *j, const struct evidence *e)
 	put_violation(o, "RFC 4028 s7.4, s9",
 		      "refreshed although verge was the refresher: uac and uas read per dialog",
 		      e->s.role_flips);
+	put_violation(o, "RFC 4028 s11",
+		      "legs whose peer refreshed so often that it was refused and kept on",
+		      e->s.demoted_legs);
 	put_violation(o, "RFC 4028 s10",
 		      "hung up at a fraction of the interval, before a refresh was overdue", early);
 	put_violation(o, "RFC 3311 s5.1", "allows UPDATE and refuses it (405, 501)",

@@ -350,6 +350,17 @@ void refresh_peer(struct control *c, unsigned worker, const struct event *event)
 	bool accepted = event->peer_refreshed.code >= 200 && event->peer_refreshed.code < 300;
 
 	learn_peer(c, worker, event);
+	if (event->peer_refreshed.code == 500) { // the worker tells once a leg (ST-78)
+		struct control_leg named = {.call = event->call,
+					    .gen = event->gen,
+					    .trunk = event->trunk,
+					    .worker = (uint8_t)worker,
+					    .side = event->side};
+
+		core_log_leg(c, CONTROL_WARNING, "refresh", &named,
+			     "flood by=peer method=%s then=refused",
+			     event->peer_refreshed.method == SIP_INVITE ? "INVITE" : "UPDATE");
+	}
 	if (leg == NULL || !accepted || leg->stage == LEG_ENDING || leg->stage == LEG_IN_FLIGHT)
 		return;
 	settle(c, leg);

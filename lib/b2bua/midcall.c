@@ -8,6 +8,7 @@
 #include "b2bua/release.h"
 #include "b2bua/setup.h"
 #include "b2bua/txn.h"
+#include "session_timer/flood.h"
 #include "sip/build.h"
 
 // --- refusing
@@ -216,26 +217,62 @@ static bool midcall_other_busy(const struct engine *e, const struct leg *other)
 		leg_txn_open(e, other->update_in) || leg_awaits_ack(e, other));
 }
 
+static void midcall_count_refused(struct engine *e, const struct inbound *in,
+				  enum refresh_result result)
+{
+	unsigned row = in->method == SIP_INVITE ? TRUNK_STAT_refreshes_invite_received_ok
+						: TRUNK_STAT_refreshes_update_received_ok;
+
+	stat_add(&e->p.trunk_stats[in->trunk].value[row + result], 1);
+}
+
+// A refresh of the peer goes no further than here; one too many is refused before it costs anything
+// (ST-78). From a peer that does not stop not even a transaction is kept; control hears of it once.
+static unsigned midcall_refresh(struct engine *e, struct inbound *in)
+{
+	struct leg *leg = engine_leg(e, in->call, in->side);
+	struct trunk_stats *ts = &e->p.trunk_stats[leg->trunk];
+	bool was_demoted = st_is_demoted(&leg->st);
+	uint32_t after = st_admit(&leg->st, e->now);
+	uint8_t line[32];
+	struct outbuf o = outbuf_of(line, sizeof(line));
+
+	if (after == 0)
+		return refresh_answer(e, in);
+	midcall_count_refused(e, in, REFRESH_RESULT_FAILED);
+	sip_build_header_u32(&o, SIP_H_RETRY_AFTER, after);
+	if (was_demoted)
+		return reply_plain(e, in, 500, outbuf_slice(&o));
+	if (st_is_demoted(&leg->st)) {
+		stat_add(&ts->demoted_legs, 1);
+		refresh_event_received(e, in->call, in->side, (enum sip_method)in->method, 500);
+	}
+	return midcall_refuse_with(e, in, 500, outbuf_slice(&o));
+}
+
 static unsigned midcall_change(struct engine *e, struct inbound *in)
 {
 	struct leg *leg = engine_leg(e, in->call, in->side);
 	struct leg *other = engine_leg(e, in->call, in->side ^ 1u);
 	bool up = leg->state == LEG_CONFIRMED;
+	bool refresh = up && refresh_is_local(e, in, leg_text_of(leg));
 	uint16_t conflict = in->method == SIP_INVITE
 				    ? midcall_invite_conflict(e, leg)
 				    : midcall_update_conflict(e, leg, in->msg->body.len != 0);
 	uint8_t room[64];
 	struct outbuf lines = outbuf_of(room, sizeof(room));
 
+	if (conflict == 0)
+		conflict = midcall_timer_conflict(e, in, &lines);
+	if (conflict != 0 && refresh)
+		midcall_count_refused(
+			e, in, conflict == 420 ? REFRESH_RESULT_FAILED : REFRESH_RESULT_RETRY);
 	if (conflict == 500)
 		return midcall_refuse_later(e, in);
 	if (conflict != 0)
-		return midcall_refuse(e, in, conflict);
-	conflict = midcall_timer_conflict(e, in, &lines);
-	if (conflict != 0)
 		return midcall_refuse_with(e, in, conflict, outbuf_slice(&lines));
-	if (up && refresh_is_local(e, in, leg_text_of(leg)))
-		return refresh_answer(e, in);
+	if (refresh)
+		return midcall_refresh(e, in);
 	if (up && e->config->profiles[leg->profile].midcall == CONFIG_MIDCALL_NONE)
 		return midcall_refuse(e, in, 488);
 	if (midcall_other_busy(e, other))
@@ -265,7 +302,9 @@ unsigned midcall_request(struct engine *e, struct inbound *in)
 	// Early dialogs of one INVITE share our record, and each peer counts for itself.
 	if (in->fork == 0 || c->state != CALL_SETUP)
 		if (!midcall_cseq(leg, in))
-			return midcall_refuse_later(e, in);
+			return st_is_demoted(&leg->st)
+				       ? reply_plain(e, in, 500, SLICE_LIT("Retry-After: 10\r\n"))
+				       : midcall_refuse_later(e, in);
 	if (in->method == SIP_BYE)
 		return release_bye(e, in);
 	if (c->state == CALL_ENDING)

@@ -77,9 +77,11 @@ struct st_leg {
 	uint8_t by;	     // enum st_by
 	uint8_t flips;	     // refreshes of the peer while we were the refresher, saturated
 	uint8_t tries_422;   // requests repeated after 422
-	uint8_t spare;
+	uint8_t floods;	     // refreshes of the peer refused one after the other, saturated
+	tick_t allowance_tk; // up to when the refreshes taken have used the peer's allowance
+			     // (ST-78)
 };
-static_assert(sizeof(struct st_leg) == 40,
+static_assert(sizeof(struct st_leg) == 48,
 	      "a leg's timer shares a cache line with its proof of life");
 static_assert(SIP_METHOD_N <= 16, "peer_allow has 16 bits");
 
