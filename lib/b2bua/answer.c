@@ -231,7 +231,7 @@ static tick_t answer_longest(struct engine *e, uint32_t call)
 	return end;
 }
 
-static void answer_up(struct engine *e, uint32_t call, const struct txn *out)
+static void answer_up(struct engine *e, uint32_t call)
 {
 	struct call *c = &e->calls[call];
 
@@ -239,7 +239,6 @@ static void answer_up(struct engine *e, uint32_t call, const struct txn *out)
 	c->answer_tk = e->now;
 	c->max_tk = answer_longest(e, call);
 	forks_free(e, c);
-	engine_leg(e, call, SIDE_B)->rtt_us = (uint32_t)(e->now - out->started_tk);
 	for (unsigned side = 0; side < 2; side++) {
 		struct leg *leg = engine_leg(e, call, side);
 		struct trunk_stats *ts = &e->p.trunk_stats[leg->trunk];
@@ -287,7 +286,7 @@ static void answer_first(struct engine *e, struct txn *t, const struct inbound *
 	leg_owe_ack(b, t->cseq);
 	txn_join(e, invite, t);
 	reply = compose_response(e, invite, in->msg->status, fork, &what);
-	answer_up(e, t->call, t);
+	answer_up(e, t->call);
 	e->calls[t->call].code = in->msg->status;
 	txn_respond(e, invite, reply, in->msg->status);
 }

@@ -62,7 +62,7 @@ struct leg {
 	uint64_t o_hash;    // sdp_hash() of the body last sent; 0 = none
 	// line 1: where the peer is
 	alignas(64) struct flow flow;
-	uint32_t rtt_us;	// last refresh, or the INVITE
+	uint32_t rtt_us;	// round trip to the peer, measured last; 0 = never
 	uint32_t options;	// option tags that we listed last (RFC 4028 s7.4)
 	uint8_t refresh_method; // enum refresh_method of the last refresh sent
 	uint8_t peer;		// index in the trunk's peers (egress)
@@ -165,7 +165,10 @@ struct txn {
 	struct leg_text *text;	  // client: its dialog, once the call is gone
 	struct txn_timer timer;
 	tick_t started_tk;
-	tick_t planned_tk; // refreshes: the refresh point served
+	union {
+		tick_t planned_tk; // client, refreshes: the refresh point served
+		uint64_t merged;   // server: txn_merge_key() of an INVITE that began a call; 0 = none
+	};
 	// line 2
 	alignas(64) struct flow flow; // server: where the request came from; client: where it goes
 	struct st_headers offered;    // client: session timer headers of the request
@@ -187,4 +190,5 @@ enum txn_flag {
 	TXN_2XX_TIMER = 1024, // INVITE server: 2xx is being retransmitted until the ACK
 	TXN_REL_TIMER = 2048, // INVITE server: a reliable 1xx is
 	TXN_ANSWERED = 4096,  // client: the final response was acted upon
+	TXN_RESENT = 8192,    // client: the request was repeated: its answer tells no round trip
 };

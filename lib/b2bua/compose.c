@@ -284,6 +284,27 @@ const struct sip_msg *txn_request(struct engine *e, const struct txn *t)
 		       : NULL;
 }
 
+// --- no buffer left
+
+// An answer needs none: it takes the place of the request, which nobody reads after it. It is written
+// into `spare` meanwhile, since it repeats what stands in the request. BYE and CANCEL are read on
+// (their Reason goes into the call record); the former is answered when it comes again. What we
+// would ask by ourselves waits for better times.
+static struct outbuf compose_spare(struct engine *e)
+{
+	return outbuf_of(e->spare, sizeof(e->spare));
+}
+
+static struct sip_buf *compose_in_place(struct engine *e, struct sip_buf *request,
+					const struct outbuf *o)
+{
+	if (o->full || o->len > request->cap)
+		return NULL;
+	memcpy(request->data, o->p, o->len);
+	request->len = o->len;
+	return buf_ref(e, request);
+}
+
 struct sip_buf *compose_response(struct engine *e, const struct txn *t, uint16_t code, uint8_t fork,
 				 const struct compose *c)
 {
@@ -295,9 +316,10 @@ struct sip_buf *compose_response(struct engine *e, const struct txn *t, uint16_t
 		request != NULL ? buf_get(e, head_bytes(request) + compose_size(e, t, c)) : NULL;
 	struct outbuf o;
 
-	if (b == NULL)
+	if (b == NULL && (request == NULL || code < 200 || t->method == SIP_BYE ||
+			  t->method == SIP_CANCEL))
 		return NULL;
-	o = outbuf_of(b->data, b->cap);
+	o = b != NULL ? outbuf_of(b->data, b->cap) : compose_spare(e);
 	if (code != 100)
 		leg_put_tag(e, &tag, t->call, t->side, fork);
 	sip_build_reply_head(&o, request, &t->flow, code,
@@ -310,7 +332,7 @@ struct sip_buf *compose_response(struct engine *e, const struct txn *t, uint16_t
 	if (c->from != NULL)
 		compose_crossing(e, &o, t, c->from, CROSSING);
 	compose_body(e, &o, t, c);
-	return compose_done(e, b, &o);
+	return b != NULL ? compose_done(e, b, &o) : compose_in_place(e, t->received, &o);
 }
 
 struct sip_buf *compose_plain(struct engine *e, const struct inbound *in, uint16_t code,
@@ -321,13 +343,13 @@ struct sip_buf *compose_plain(struct engine *e, const struct inbound *in, uint16
 	struct outbuf tag = outbuf_of(room, sizeof(room));
 	struct outbuf o;
 
-	if (b == NULL)
+	if (b == NULL && code < 300)
 		return NULL;
-	o = outbuf_of(b->data, b->cap);
+	o = b != NULL ? outbuf_of(b->data, b->cap) : compose_spare(e);
 	// The same for each retransmission, and no leg's (RFC 3261 s8.2.6.2, s8.2.7).
 	token_put(&tag, e->p.key, TOKEN_TAG, in->key | UINT32_MAX);
 	sip_build_reply_head(&o, in->msg, &in->rx->flow, code, SLICE_NONE, outbuf_slice(&tag));
 	outbuf_put_slice(&o, lines);
 	outbuf_put_lit(&o, "Content-Length: 0\r\n\r\n");
-	return compose_done(e, b, &o);
+	return b != NULL ? compose_done(e, b, &o) : compose_in_place(e, in->rx->buf, &o);
 }

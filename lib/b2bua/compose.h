@@ -29,7 +29,9 @@ struct compose {
 
 struct sip_buf *compose_request(struct engine *e, const struct txn *t, const struct leg_text *text,
 				const struct compose *c);
-// fork: early dialog whose tag the caller sees.
+// fork: early dialog whose tag the caller sees. Without a buffer left a final response
+// overwrites the request that it answers (but BYE and CANCEL; in compose_plain() refusals do): read
+// nothing of it after.
 struct sip_buf *compose_response(struct engine *e, const struct txn *t, uint16_t code, uint8_t fork,
 				 const struct compose *c);
 // A response to a request that has no transaction or call, straight from the message.

@@ -43,6 +43,7 @@ struct engine {
 	uint32_t probe_count;
 	const struct rx *rx;	// the message being handled, or NULL
 	struct sip_msg scratch; // a kept message, indexed again
+	uint8_t spare[4096];	// an answer being written while no buffer is left (compose.c)
 };
 
 // --- records (records.c)

@@ -29,6 +29,12 @@ static uint32_t engine_transactions(const struct engine_params *p)
 	return p->transactions != 0 ? p->transactions : 16 * p->calls;
 }
 
+// A key for each, and one more for those that began a call.
+static uint32_t engine_txn_keys(const struct engine_params *p)
+{
+	return p->transactions + p->transactions / 4;
+}
+
 static struct engine_layout engine_layout(const struct engine_params *params)
 {
 	struct engine_params filled = *params, *p = &filled;
@@ -46,7 +52,7 @@ static struct engine_layout engine_layout(const struct engine_params *params)
 	l.txn_free = layout_take(&at, p->transactions * sizeof(uint32_t));
 	l.fork_free = layout_take(&at, l.n_forks * sizeof(uint32_t));
 	l.leg_table = layout_take(&at, table_footprint(2 * p->calls));
-	l.txn_table = layout_take(&at, table_footprint(p->transactions));
+	l.txn_table = layout_take(&at, table_footprint(engine_txn_keys(p)));
 	l.wheel = layout_take(&at, wheel_footprint(2 * p->calls + p->transactions));
 	l.end = at;
 	return l;
@@ -74,7 +80,7 @@ struct engine *engine_init(void *mem, const struct engine_params *params, tick_t
 	pool_init(&e->txn_pool, (uint32_t *)(void *)(base + l.txn_free), params->transactions);
 	pool_init(&e->fork_pool, (uint32_t *)(void *)(base + l.fork_free), l.n_forks);
 	e->leg_table = table_init(base + l.leg_table, 2 * params->calls);
-	e->txn_table = table_init(base + l.txn_table, params->transactions);
+	e->txn_table = table_init(base + l.txn_table, engine_txn_keys(params));
 	e->wheel = wheel_init(base + l.wheel, 2 * params->calls + params->transactions, now);
 	for (uint32_t i = 0; i < params->transactions; i++)
 		e->txns[i].machine = TXN_MACHINE_N;

@@ -237,15 +237,16 @@ static void refresh_ok(struct engine *e, struct txn *t, const struct inbound *in
 	struct trunk_stats *ts = &e->p.trunk_stats[leg->trunk];
 	tick_t expiry = leg->st.expiry_tk;
 	struct leg_text *text;
+	uint32_t rtt_us;
 
 	leg_take_timer(e, t->call, t->side, &t->offered, in->msg);
 	leg->flags &= (uint16_t)~LEG_EXPIRED;
 	leg->refreshes_sent++;
-	leg->rtt_us = (uint32_t)(e->now - t->started_tk);
+	rtt_us = (uint32_t)(e->now - t->started_tk);
 	stat_add(t->method == SIP_INVITE ? &ts->refreshes_invite_sent_ok
 					 : &ts->refreshes_update_sent_ok,
 		 1);
-	histogram_add(&e->p.stats->refresh_rtt, &histogram_RTT, leg->rtt_us);
+	histogram_add(&e->p.stats->refresh_rtt, &histogram_RTT, rtt_us);
 	if (expiry > e->now)
 		histogram_add(&e->p.stats->slack, &histogram_SLACK, expiry - e->now);
 	text = t->role == TXN_REOFFER ? text_of_change(e, leg_text_of(leg), in->msg)

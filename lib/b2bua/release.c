@@ -421,6 +421,14 @@ static uint8_t release_boundary(struct engine *e, struct leg *leg)
 	return (uint8_t)boundary;
 }
 
+// Who sends BYE has our 2xx: it is not repeated any more, although its ACK has not come (s13.3.1.4
+// repeats it for nothing else).
+static void release_acknowledged(struct engine *e, struct leg *leg)
+{
+	if (leg_awaits_ack(e, leg))
+		txn_acked(e, &e->txns[leg->invite_in]);
+}
+
 unsigned release_bye(struct engine *e, struct inbound *in)
 {
 	struct call *c = engine_hold(e, in->call);
@@ -436,6 +444,7 @@ unsigned release_bye(struct engine *e, struct inbound *in)
 		txn_respond(e, t, compose_response(e, t, 200, in->fork, &(struct compose){0}), 200);
 	else
 		(void)reply_plain(e, in, 200, SLICE_NONE);
+	release_acknowledged(e, leg);
 	if (c->state == CALL_ENDING) {
 		leg->flags &= (uint16_t)~LEG_ACK_BYE; // it knows
 		release_done(e, in->call);

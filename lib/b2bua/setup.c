@@ -73,25 +73,6 @@ static unsigned setup_refuse_interval(struct engine *e, struct inbound *in, uint
 	return reply_plain(e, in, 422, outbuf_slice(&o));
 }
 
-// The same request by another way: same Call-ID, From tag and CSeq, another branch (s8.2.2.2).
-static bool setup_is_merged(struct engine *e, const struct inbound *in, uint64_t hash)
-{
-	uint32_t ids[TABLE_CANDIDATES];
-	unsigned n = table_find(e->leg_table, hash, ids);
-
-	for (unsigned i = 0; i < n; i++) {
-		const struct leg *leg = &e->legs[ids[i]];
-		const struct leg_text *text = leg_text_of(leg);
-
-		if (text != NULL && (ids[i] & 1) == SIDE_A && leg->remote_cseq == in->cseq.number &&
-		    e->calls[ids[i] / 2].state == CALL_SETUP &&
-		    slice_eq(leg_text_part(text, LEG_TEXT_CALL_ID), in->call_id) &&
-		    slice_eq(leg_text_part(text, LEG_TEXT_REMOTE_TAG), in->from_tag))
-			return true;
-	}
-	return false;
-}
-
 // --- the ingress leg
 
 // Display name as written, with its quotes.
@@ -489,8 +470,11 @@ static unsigned setup_admit(struct engine *e, struct inbound *in)
 // No peer could be tried: what the caller is told.
 static void setup_give_up(struct engine *e, uint32_t call)
 {
-	enum cause cause = (enum cause)e->calls[call].cause;
+	struct call *c = &e->calls[call];
+	enum cause cause = (enum cause)c->cause;
 
+	if (cause == CAUSE_TRUNK_DOWN || cause == CAUSE_TRUNK_LIMIT)
+		c->side = SIDE_B; // it is that one's
 	release_unanswered(e, call, cause == CAUSE_NO_ROUTE ? 404 : 503, cause, NULL);
 }
 
@@ -518,7 +502,7 @@ unsigned setup_invite(struct engine *e, struct inbound *in)
 		release_refused(e, in, CAUSE_LOOP, 483);
 		return reply_plain(e, in, 483, SLICE_NONE);
 	}
-	if (setup_is_merged(e, in, siphash(e->p.key, in->call_id) | 1))
+	if (txn_is_merged(e, in))
 		return reply_plain(e, in, 482, SLICE_NONE);
 	verdict = setup_admit(e, in);
 	if (verdict != VERDICT_SIP_HANDLED)
@@ -528,7 +512,8 @@ unsigned setup_invite(struct engine *e, struct inbound *in)
 	if (t == NULL || !setup_begin(e, in, call, t))
 		return setup_out_of(e, in, call, t);
 	stat_add(&e->p.trunk_stats[in->trunk].legs_setup, 1);
-	t->flags |= TXN_INITIAL | (in->msg->body.len == 0 ? TXN_OFFERLESS : 0);
+	txn_note_initial(e, t, in);
+	t->flags |= in->msg->body.len == 0 ? TXN_OFFERLESS : 0;
 	txn_respond(e, t, compose_response(e, t, 100, 0, &(struct compose){0}), 100);
 	if (!setup_next(e, call))
 		setup_give_up(e, call);

@@ -6,8 +6,10 @@
 #include "b2bua/setup.h"
 #include "sip/build.h"
 
-// Keeps keys made of a dialog's token apart from those made of a branch.
+// Keep keys made of a dialog's token, and of a request's identity, apart from those made of a
+// branch.
 #define TXN_DIALOG_KEY 0x5bd1e9955bd1e995u
+#define TXN_MERGE_KEY  0xc2b2ae3d27d4eb4fu
 
 // --- records
 
@@ -122,6 +124,8 @@ void txn_free(struct engine *e, struct txn *t)
 	txn_forget(e, t);
 	if (t->key != 0)
 		(void)table_delete(e->txn_table, t->key, txn_index(e, t));
+	if (server && t->merged != 0)
+		(void)table_delete(e->txn_table, t->merged, txn_index(e, t));
 	stat_sub(server ? &e->p.stats->server_transactions : &e->p.stats->client_transactions, 1);
 	txn_arm(e, t, TICK_NEVER);
 	buf_put(e, t->sent);
@@ -183,8 +187,10 @@ static unsigned txn_run(struct engine *e, struct txn *t, enum txn_event event)
 	t->state = step.state;
 	if ((step.actions & TXN_DO_SEND) != 0)
 		txn_send(e, t, false);
-	if ((step.actions & TXN_DO_RESEND) != 0)
+	if ((step.actions & TXN_DO_RESEND) != 0) {
+		t->flags |= TXN_RESENT;
 		txn_send(e, t, true);
+	}
 	if ((step.actions & TXN_DO_TIMERS) != 0)
 		txn_timers(e, t);
 	return step.actions;
@@ -234,6 +240,34 @@ void txn_stand_for_dialog(struct engine *e, struct txn *t, uint64_t token)
 bool txn_stands_for_dialog(struct engine *e, uint64_t token)
 {
 	return txn_find_server(e, token ^ TXN_DIALOG_KEY, SIP_BYE) != NULL;
+}
+
+// What a request keeps whatever way it takes (s8.2.2.2).
+static uint64_t txn_merge_key(const struct engine *e, const struct inbound *in)
+{
+	uint64_t key = siphash(e->p.key, in->call_id) * 3 ^ siphash(e->p.key, in->from_tag);
+
+	return (key ^ (uint64_t)in->cseq.number << 20 ^ TXN_MERGE_KEY) | 1;
+}
+
+void txn_note_initial(struct engine *e, struct txn *t, const struct inbound *in)
+{
+	t->flags |= TXN_INITIAL;
+	t->merged = txn_merge_key(e, in);
+	if (table_insert(e->txn_table, t->merged, txn_index(e, t)) != 0)
+		t->merged = 0; // a copy of it would begin a call of its own
+}
+
+bool txn_is_merged(struct engine *e, const struct inbound *in)
+{
+	uint32_t ids[TABLE_CANDIDATES];
+	uint64_t want = txn_merge_key(e, in);
+	unsigned n = table_find(e->txn_table, want, ids);
+
+	for (unsigned i = 0; i < n; i++)
+		if (txn_is_server(&e->txns[ids[i]]) && e->txns[ids[i]].merged == want)
+			return true;
+	return false;
 }
 
 static void txn_keep(struct engine *e, struct txn *t, struct sip_buf *b)
@@ -503,13 +537,26 @@ static void txn_pass(struct engine *e, struct txn *t, struct inbound *in)
 	}
 }
 
+// The first response to a request, provisional or not, tells the round trip; not if the request went
+// twice, since nobody knows which one it answers (Karn's rule).
+static void txn_measure(struct engine *e, const struct txn *t, struct leg *leg)
+{
+	if ((t->flags & (TXN_PROVISIONAL | TXN_RESENT)) == 0 && t->code < 200)
+		leg->rtt_us = (uint32_t)(e->now - t->started_tk) | (e->now == t->started_tk);
+}
+
 void txn_response(struct engine *e, struct txn *t, struct inbound *in)
 {
 	uint16_t code = in->msg->status;
 	unsigned actions = txn_run(e, t, txn_event_of_status(code));
 
-	if (txn_call(e, t) != NULL)
-		engine_leg(e, t->call, t->side)->last_proof_tk = e->now;
+	if (txn_call(e, t) != NULL) {
+		struct leg *leg = engine_leg(e, t->call, t->side);
+
+		leg->last_proof_tk = e->now;
+		if (t->role == TXN_SETUP || t->role == TXN_REFRESH)
+			txn_measure(e, t, leg);
+	}
 	if (actions == 0)
 		return;
 	if (code < 200) {
@@ -555,6 +602,19 @@ static void txn_timed_out(struct engine *e, struct txn *t)
 	case TXN_NONE:
 		break;
 	}
+}
+
+bool txn_unreachable(struct engine *e, struct txn *t)
+{
+	unsigned actions;
+
+	if ((t->role != TXN_SETUP && t->role != TXN_PING) || t->code >= 200)
+		return false;
+	actions = txn_run(e, t, TXN_EV_TRANSPORT);
+	if ((actions & TXN_DO_UNREACHABLE) != 0)
+		txn_timed_out(e, t);
+	txn_end_if(e, t, actions);
+	return actions != 0;
 }
 
 static void txn_reliable_expire(struct engine *e, struct txn *t)

@@ -16,6 +16,10 @@ struct txn *txn_new_client(struct engine *e, enum sip_method method, enum txn_ro
 // unknown (RFC 5407 s3.2). token: leg_token() of the dialog.
 void txn_stand_for_dialog(struct engine *e, struct txn *t, uint64_t token);
 bool txn_stands_for_dialog(struct engine *e, uint64_t token);
+// t is the INVITE that begins a call: as long as it lives, the same request by another way (same
+// Call-ID, From tag and CSeq, another branch) is a merged one (RFC 3261 s8.2.2.2).
+void txn_note_initial(struct engine *e, struct txn *t, const struct inbound *in);
+bool txn_is_merged(struct engine *e, const struct inbound *in);
 // Send the request and start the timers.
 void txn_start(struct engine *e, struct txn *t);
 void txn_free(struct engine *e, struct txn *t);
@@ -52,5 +56,9 @@ void txn_acked(struct engine *e, struct txn *t);
 void txn_response(struct engine *e, struct txn *t, struct inbound *in);
 // CANCEL an INVITE of ours, at once or as soon as that is legal.
 void txn_cancel(struct engine *e, struct txn *t);
+// The network says that nobody is there (RFC 3261 s8.1.3.1). An INVITE that begins a call goes on to
+// the next peer at once, a ping has failed. False: that is no news, or in a dialog, where the timers
+// decide: what is unreachable now may be reached by the next retransmission.
+bool txn_unreachable(struct engine *e, struct txn *t);
 // Its timer is due.
 void txn_expire(struct engine *e, uint32_t index);

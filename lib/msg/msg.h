@@ -146,7 +146,7 @@ struct leg_record {
 	tick_t last_refresh_ok_tk; // 0 = never
 	tick_t last_proof_tk;	   // last message of the peer
 	tick_t expiry_tk;	   // 0 = no timer
-	uint32_t rtt_us;	   // of the last refresh, or of the INVITE
+	uint32_t rtt_us;	   // round trip to the peer, measured last; 0 = never
 };
 
 enum call_text {
