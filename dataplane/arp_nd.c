@@ -303,7 +303,8 @@ void arp_nd_announce(struct worker *w)
 static void give_up(struct worker *w, struct neighbour *e)
 {
 	worker_count(w, VERDICT_UNSENT_UNRESOLVED, e->n_pending);
-	rte_pktmbuf_free_bulk(e->pending, e->n_pending);
+	for (unsigned i = 0; i < e->n_pending; i++)
+		worker_undelivered(w, e->pending[i]);
 	e->n_pending = 0;
 	neighbour_change_begin(e);
 	e->state = NEIGHBOUR_FAILED;

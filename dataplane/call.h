@@ -7,3 +7,5 @@
 // Three passes over the burst: tokens and records come near, then what they point to, then each
 // message is handled. Decides every verdict.
 void stage_call(struct worker *w, struct sip_burst *b);
+// Tell the call logic of packets that had no next hop (worker_undelivered()).
+void call_undelivered(struct worker *w);

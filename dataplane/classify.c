@@ -22,6 +22,8 @@ void stage_classify(struct worker *w, struct sip_burst *b)
 
 		if (i + 1 < b->n)
 			prefetch(b->rx[i + 1].buf);
+		if (b->error[i] != 0) // not a message
+			continue;
 		b->error[i] = sip_msg_parse(&rx->msg, slice_of(rx->buf->data, rx->buf->len));
 		if (b->error[i] == 0)
 			classify_message(w->patterns, w->scratch, &rx->msg, &rx->class);

@@ -96,7 +96,7 @@ void compose_routed(struct worker *w, struct port *port, struct rte_mbuf *m,
 
 	if (hop == NULL) {
 		worker_count(w, VERDICT_UNSENT_NO_ROUTE, 1);
-		rte_pktmbuf_free(m);
+		worker_undelivered(w, m);
 		return;
 	}
 	e = arp_nd_resolve(w, port, hop);
@@ -104,7 +104,7 @@ void compose_routed(struct worker *w, struct port *port, struct rte_mbuf *m,
 		worker_count(w,
 			     e == NULL ? VERDICT_UNSENT_NEIGHBOUR_FULL : VERDICT_UNSENT_UNRESOLVED,
 			     1);
-		rte_pktmbuf_free(m);
+		worker_undelivered(w, m);
 		return;
 	}
 	if (e->state != NEIGHBOUR_INCOMPLETE) {

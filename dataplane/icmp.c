@@ -26,6 +26,39 @@ static bool take_token(struct worker *w)
 	return true;
 }
 
+// Network, host, protocol, port unreachable or prohibited; not "fragmentation needed", not "time
+// exceeded": those pass.
+static bool is_unreachable(const struct packet *p, const uint8_t *msg)
+{
+	return p->ip.family == 6 ? msg[0] == 1 : msg[0] == 3 && msg[1] != 4;
+}
+
+// What the error quotes of a datagram of ours is for its call (RFC 792; RFC 4443 s3.1): make the
+// packet that quote, on its way to the owner. The quote may be cut anywhere behind the ports.
+static enum verdict take_unreachable(struct packet *p, uint8_t *msg, uint32_t n)
+{
+	uint8_t *quote = msg + 8, *udp;
+	uint32_t left = n - 8, header = FRAME_IP6_LEN;
+	unsigned proto_at = 6, src_at = 8;
+
+	if (p->ip.family == 4) {
+		header = left != 0 ? (quote[0] & 15) * 4u : FRAME_IP4_LEN;
+		proto_at = 9;
+		src_at = 12;
+	}
+	if (header < FRAME_IP4_LEN || left <= header + FRAME_UDP_LEN ||
+	    quote[0] >> 4 != p->ip.family || quote[proto_at] != FRAME_PROTO_UDP ||
+	    !port_is_own(p->port, p->ip.family, quote + src_at))
+		return VERDICT_DROP_ICMP_ERROR;
+	udp = quote + header;
+	if (frame_be16(udp) != p->port->sip_port)
+		return VERDICT_DROP_ICMP_ERROR;
+	mbuf_sip_of(p->m, udp + FRAME_UDP_LEN, left - header - FRAME_UDP_LEN);
+	mbuf_priv(p->m)->undelivered = 1;
+	p->undelivered = true;
+	return VERDICT_NONE;
+}
+
 static bool is_error(const struct packet *p, unsigned type)
 {
 	if (p->ip.family == 6)
@@ -79,6 +112,8 @@ static enum verdict take_icmp(struct worker *w, struct packet *p)
 		pseudo = frame_sum_pseudo(6, p->ip.src, p->ip.dst, FRAME_PROTO_ICMP6, n);
 	if (frame_sum_end(frame_sum(msg, n, pseudo)) != 0)
 		return VERDICT_DROP_ICMP_CHECKSUM;
+	if (is_unreachable(p, msg))
+		return take_unreachable(p, msg, n);
 	if (is_error(p, msg[0]))
 		return VERDICT_DROP_ICMP_ERROR;
 	echo = msg[0] == (p->ip.family == 4 ? ICMP4_ECHO : ICMP6_ECHO);

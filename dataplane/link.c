@@ -77,6 +77,7 @@ void stage_link(struct worker *, struct burst *b)
 	for (uint32_t i = 0; i < b->n; i++) {
 		struct packet *p = &b->pkt[i];
 
+		p->undelivered = false;
 		p->verdict = read_frame(p);
 		p->summed = (p->m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) ==
 			    RTE_MBUF_F_RX_L4_CKSUM_GOOD;

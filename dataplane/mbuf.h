@@ -16,8 +16,9 @@
 
 struct mbuf_priv {
 	struct sip_buf buf;
-	struct flow flow; // of a received message
-	uint32_t reserved;
+	struct flow flow;     // of a received message
+	uint32_t undelivered; // 1: no message, but the first bytes of one of ours that came to
+			      // nobody
 };
 
 struct mbuf_pools {

@@ -2,6 +2,8 @@
 // The order of the stages. See pipeline.h.
 #include "dataplane/pipeline.h"
 
+#include <errno.h>
+
 #include <rte_common.h>
 
 #include "dataplane/arp_nd.h"
@@ -57,7 +59,7 @@ void pipeline_take(struct worker *w, struct rte_mbuf *m)
 	struct sip_burst *b = w->sip;
 	struct mbuf_priv *priv = mbuf_priv(m);
 
-	b->error[b->n] = 0;
+	b->error[b->n] = priv->undelivered != 0 ? -EHOSTUNREACH : 0;
 	b->verdict[b->n] = VERDICT_NONE;
 	b->rx[b->n].buf = &priv->buf;
 	b->rx[b->n].flow = priv->flow;

@@ -24,6 +24,8 @@ static enum verdict take_udp(struct worker *w, struct packet *p)
 	struct frame_udp u;
 	enum verdict v;
 
+	if (p->undelivered)
+		return VERDICT_NONE;
 	if (p->ip.proto != FRAME_PROTO_UDP)
 		return VERDICT_DROP_PROTOCOL;
 	v = frame_udp_read(&u, l4, p->ip.total - p->ip.header_len);
@@ -41,6 +43,7 @@ static enum verdict take_udp(struct worker *w, struct packet *p)
 	mbuf_sip_of(m, m == p->m ? l4 + FRAME_UDP_LEN : rte_pktmbuf_mtod(m, uint8_t *),
 		    u.len - FRAME_UDP_LEN);
 	mbuf_priv(m)->flow = flow;
+	mbuf_priv(m)->undelivered = 0;
 	p->m = m;
 	return VERDICT_NONE;
 }

@@ -7,6 +7,7 @@
 #include <rte_malloc.h>
 
 #include "dataplane/arp_nd.h"
+#include "dataplane/call.h"
 #include "dataplane/clock.h"
 #include "dataplane/dataplane_private.h"
 #include "dataplane/egress.h"
@@ -33,6 +34,8 @@ int worker_init(struct worker *w)
 
 static void free_pending(struct worker *w)
 {
+	rte_pktmbuf_free_bulk(w->undelivered, w->n_undelivered);
+	w->n_undelivered = 0;
 	for (unsigned i = 0; i < NEIGHBOUR_SLOTS; i++) {
 		struct neighbour *e = &w->neighbours.slot[i];
 
@@ -100,6 +103,8 @@ static void run_calls(struct worker *w)
 {
 	orders_run(w);
 	expiry_run(w);
+	if (w->n_undelivered != 0)
+		call_undelivered(w);
 	channel_push(&w->events);
 	channel_push(&w->records);
 	retire_poll(&w->retire, WORKER_RETIRE);

@@ -37,6 +37,7 @@ struct packet {
 	uint16_t type;	      // FRAME_TYPE_... after stage_link
 	bool summed;	      // the device has checked the checksum of UDP
 	bool reassembled;     // of fragments, here
+	bool undelivered;     // m is what an ICMP error quotes of a message of ours
 	uint8_t mac[6];	      // station that sent it
 	uint8_t *l3;	      // IP or ARP; l3_len bytes
 	uint32_t l3_len;
@@ -109,6 +110,10 @@ struct worker {
 	struct egress to_worker[WORKERS_MAX];
 	struct burst burst;
 	struct sip_burst *sip;
+	// IP packets of ours that have no next hop, for the call logic in the next round; freed
+	// there
+	uint32_t n_undelivered;
+	struct rte_mbuf *undelivered[BURST];
 };
 
 // Make a worker's tables and rings; w->id, n_workers, workers, devices, pools and pipeline are set.
@@ -122,6 +127,16 @@ int worker_prepare(void *worker);
 int worker_run(void *worker);
 // One round of it; returns whether there was anything to do.
 bool worker_poll(struct worker *w);
+
+// A packet of ours (from its IP header on) goes nowhere: the call logic hears of it in this
+// worker's next round, if there is room for it. Takes the reference.
+static inline void worker_undelivered(struct worker *w, struct rte_mbuf *m)
+{
+	if (w->engine != NULL && w->n_undelivered != BURST)
+		w->undelivered[w->n_undelivered++] = m;
+	else
+		rte_pktmbuf_free(m);
+}
 
 static inline void worker_count(struct worker *w, enum verdict v, uint64_t n)
 {

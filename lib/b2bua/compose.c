@@ -286,10 +286,10 @@ const struct sip_msg *txn_request(struct engine *e, const struct txn *t)
 
 // --- no buffer left
 
-// An answer needs none: it takes the place of the request, which nobody reads after it. It is written
-// into `spare` meanwhile, since it repeats what stands in the request. BYE and CANCEL are read on
-// (their Reason goes into the call record); the former is answered when it comes again. What we
-// would ask by ourselves waits for better times.
+// An answer needs none: it takes the place of the request, which nobody reads after it. It is
+// written into `spare` meanwhile, since it repeats what stands in the request. BYE and CANCEL are
+// read on (their Reason goes into the call record); the former is answered when it comes again.
+// What we would ask by ourselves waits for better times.
 static struct outbuf compose_spare(struct engine *e)
 {
 	return outbuf_of(e->spare, sizeof(e->spare));
@@ -316,8 +316,8 @@ struct sip_buf *compose_response(struct engine *e, const struct txn *t, uint16_t
 		request != NULL ? buf_get(e, head_bytes(request) + compose_size(e, t, c)) : NULL;
 	struct outbuf o;
 
-	if (b == NULL && (request == NULL || code < 200 || t->method == SIP_BYE ||
-			  t->method == SIP_CANCEL))
+	if (b == NULL &&
+	    (request == NULL || code < 200 || t->method == SIP_BYE || t->method == SIP_CANCEL))
 		return NULL;
 	o = b != NULL ? outbuf_of(b->data, b->cap) : compose_spare(e);
 	if (code != 100)

@@ -116,6 +116,11 @@ unsigned engine_message(struct engine *e, struct rx *rx, tick_t now);
 // returned.
 unsigned engine_unparsable(struct engine *e, struct rx *rx, int error, tick_t now);
 
+// A message of ours did not reach its peer: ICMP or the link says so (RFC 3261 s8.1.3.1). sent: its
+// first bytes as far as they are known. Who cannot have seen it cannot know its branch. Returns
+// VERDICT_SIP_UNREACHABLE, or VERDICT_DROP_ICMP_ERROR when it changes nothing.
+unsigned engine_unreachable(struct engine *e, struct slice sent, tick_t now);
+
 // Run due timers, at most `budget` of them or until the outbox is full. Returns how many were run.
 unsigned engine_expire(struct engine *e, tick_t now, unsigned budget);
 // When engine_expire() next has work, at the earliest; TICK_NEVER if no timer runs.

@@ -252,6 +252,33 @@ static unsigned inbound_message(struct engine *e, struct rx *rx, uint16_t trunk)
 	return sip_msg_is_request(&rx->msg) ? inbound_request(e, &in) : inbound_response(e, &in);
 }
 
+// Our branch in the first bytes of a request of ours; empty when it is not among them.
+static struct slice inbound_own_branch(struct slice sent)
+{
+	static const char cookie[] = "z9hG4bK";
+
+	for (uint32_t at = 0; at + TOKEN_BRANCH_LEN <= sent.len; at++)
+		if (memcmp(sent.p + at, cookie, sizeof(cookie) - 1) == 0)
+			return slice_of(sent.p + at, TOKEN_BRANCH_LEN);
+	return SLICE_NONE;
+}
+
+unsigned engine_unreachable(struct engine *e, struct slice sent, tick_t now)
+{
+	unsigned verdict = VERDICT_DROP_ICMP_ERROR;
+	uint64_t token;
+	struct txn *t;
+
+	e->now = now;
+	if (!token_read_branch(inbound_own_branch(sent), e->p.key, &token))
+		return verdict;
+	t = txn_at(e, (uint32_t)token, (uint32_t)(token >> 32));
+	if (t != NULL && txn_unreachable(e, t))
+		verdict = VERDICT_SIP_UNREACHABLE;
+	engine_release_held(e);
+	return verdict;
+}
+
 unsigned engine_message(struct engine *e, struct rx *rx, tick_t now)
 {
 	int trunk = config_trunk_by_source(e->config, rx->flow.port, &rx->flow);

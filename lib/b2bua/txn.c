@@ -537,8 +537,8 @@ static void txn_pass(struct engine *e, struct txn *t, struct inbound *in)
 	}
 }
 
-// The first response to a request, provisional or not, tells the round trip; not if the request went
-// twice, since nobody knows which one it answers (Karn's rule).
+// The first response to a request, provisional or not, tells the round trip; not if the request
+// went twice, since nobody knows which one it answers (Karn's rule).
 static void txn_measure(struct engine *e, const struct txn *t, struct leg *leg)
 {
 	if ((t->flags & (TXN_PROVISIONAL | TXN_RESENT)) == 0 && t->code < 200)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define QUOTE	      520    // bytes of a message that Linux quotes in ICMP
 #define SAME_TIME_MAX 200000 // events without time passing: more is a storm
 
 struct packet {
@@ -14,6 +15,7 @@ struct packet {
 	tick_t due;
 	struct peer *peer;
 	bool to_verge;
+	bool icmp; // to verge: nobody listens there
 	struct flow flow;
 	const uint8_t *bytes;
 	uint32_t len;
@@ -81,6 +83,7 @@ static void enqueue(struct network *n, struct peer *peer, const uint8_t *bytes, 
 	p->due = n->world.now + delay;
 	p->peer = peer;
 	p->to_verge = to_verge != NULL;
+	p->icmp = to_verge == NULL && peer->closed;
 	if (to_verge != NULL)
 		p->flow = *to_verge;
 	p->bytes = (const uint8_t *)arena_strndup(n->arena, (const char *)bytes, len);
@@ -140,7 +143,9 @@ static void deliver(struct network *n)
 	const char *why = NULL;
 
 	n->queue = p->next;
-	if (p->to_verge) {
+	if (p->icmp) {
+		world_unreachable(&n->world, p->bytes, p->len < QUOTE ? p->len : QUOTE);
+	} else if (p->to_verge) {
 		world_input(&n->world, &p->flow, p->bytes, p->len);
 	} else {
 		struct arrival *arrival =

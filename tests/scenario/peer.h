@@ -120,6 +120,7 @@ struct peer {
 	unsigned automatic;	 // enum peer_automatic
 	struct habit *habits;
 	bool silent; // takes and sends nothing
+	bool closed; // its host says by ICMP that nobody listens
 	bool refresh_by_invite, refresh_without_se;
 	unsigned lose_pm, copy_pm; // thousandths, each way
 	tick_t delay_min, delay_max;

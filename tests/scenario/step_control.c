@@ -312,6 +312,15 @@ static void do_answer(struct run *r, const struct step *s)
 	p->habits = h;
 }
 
+// closed X, open X: nobody listens at X's port, and its host says so by ICMP.
+static void do_closed(struct run *r, const struct step *s)
+{
+	struct peer *p = run_peer(r, word(s, 1));
+
+	if (p != NULL)
+		p->closed = strcmp(s->words[0], "closed") == 0;
+}
+
 static void do_ignore(struct run *r, const struct step *s)
 {
 	struct peer *p = run_peer(r, word(s, 1));
@@ -338,7 +347,7 @@ bool step_control(struct run *r, const struct step *s)
 		{"delay", do_delay},	 {"allow", do_allow},	{"forbid", do_forbid},
 		{"reload", do_reload},	 {"end", do_end},	{"exhaust", do_exhaust},
 		{"trunk", do_trunk},	 {"ignore", do_ignore}, {"leaks", do_leaks},
-		{"answer", do_answer},
+		{"answer", do_answer},	 {"closed", do_closed}, {"open", do_closed},
 	};
 
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {

@@ -278,6 +278,18 @@ void world_input(struct world *w, const struct flow *flow, const uint8_t *bytes,
 	world_settle(w);
 }
 
+void world_unreachable(struct world *w, const uint8_t *bytes, uint32_t len)
+{
+	struct slice quoted = slice_of(bytes, len);
+	unsigned owner = 0;
+
+	// The shell reads the Call-ID of the quote; trying all engines is the same: tokens say
+	// whose.
+	for (owner = 0; owner < w->workers; owner++)
+		w->verdicts[engine_unreachable(w->engine[owner], quoted, w->now)]++;
+	world_settle(w);
+}
+
 tick_t world_next(const struct world *w)
 {
 	tick_t next = control_next(w->control);

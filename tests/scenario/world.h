@@ -66,6 +66,8 @@ static inline const struct config *world_config(const struct world *w)
 
 // One datagram from a peer: flow.local is verge's address, flow.peer the sender's.
 void world_input(struct world *w, const struct flow *flow, const uint8_t *bytes, uint32_t len);
+// The first bytes of a message of ours, as an ICMP error quotes them.
+void world_unreachable(struct world *w, const uint8_t *bytes, uint32_t len);
 // Empty outboxes, hand events to control and orders to workers until nothing moves.
 void world_settle(struct world *w);
 // When something is due at the earliest; TICK_NEVER if nothing is.
