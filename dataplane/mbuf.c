@@ -76,11 +76,11 @@ struct sip_buf *mbuf_sip_of(struct rte_mbuf *m, uint8_t *data, uint32_t len)
 	struct sip_buf *buf = &mbuf_priv(m)->buf;
 
 	*buf = (struct sip_buf){
-		.data = data,
 		.len = len,
 		.cap = (uint32_t)((uint8_t *)m->buf_addr + m->buf_len - data),
 		.refs = 1,
 	};
+	buf->data = data;
 	return buf;
 }
 

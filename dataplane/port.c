@@ -107,9 +107,7 @@ static void choose_queues(struct device *d, const struct rte_eth_dev_info *info,
 static void choose_offloads(struct device *d, const struct rte_eth_dev_info *info,
 			    struct rte_eth_conf *conf)
 {
-	// NOLINTNEXTLINE(misc-redundant-expression): DPDK's names of several families overlap
-	uint64_t rss =
-		RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_FRAG_IPV4 | RTE_ETH_RSS_FRAG_IPV6;
+	uint64_t rss = RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP; // fragments are among the former
 
 	conf->rxmode.offloads = info->rx_offload_capa &
 				(RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM);

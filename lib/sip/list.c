@@ -23,7 +23,7 @@ static bool list_next(struct sip_values *v, struct slice *value)
 		n++;
 	s = slice_skip(s, n);
 	len = sip_chars_token_span(s);
-	if (len != 0 && (len == s.len || s.p[len] == ',')) {
+	if (len != 0 && (len == s.len || (len < s.len && s.p[len] == ','))) {
 		*value = slice_first(s, len);
 		v->rest = slice_from(s, len + 1);
 		return true;
