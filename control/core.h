@@ -136,8 +136,9 @@ void refresh_due(struct control *c, unsigned worker, const struct event *event);
 void refresh_done(struct control *c, unsigned worker, const struct event *event);
 void refresh_peer(struct control *c, unsigned worker, const struct event *event);
 void refresh_retry(struct control *c, struct control_leg *leg); // its timer fired
-// The session ends while a refresh is on its way: it counts as an attempt that was not answered.
-void refresh_unanswered(struct control *c, struct control_leg *leg);
+// Nobody waits any longer for a refresh that is on its way: it counts as an attempt that was not
+// answered, and in the trunk's counters as result (RETRY: another method takes its place).
+void refresh_unanswered(struct control *c, struct control_leg *leg, enum refresh_result result);
 const char *refresh_method_word(enum refresh_method method);
 struct st_policy refresh_policy(const struct control *c, unsigned trunk);
 // What the next refresh will probably be sent by. leg may be NULL.

@@ -129,10 +129,23 @@ static void remember_attempt(struct control_leg *leg, unsigned method, tick_t se
 	leg->last_method = (uint8_t)method;
 }
 
-void refresh_unanswered(struct control *c, struct control_leg *leg)
+static void count_result(struct control_trunk *trunk, unsigned method, enum refresh_result result)
 {
-	if (leg->stage == LEG_IN_FLIGHT)
-		remember_attempt(leg, leg->method, leg->sent_tk, c->now, 0);
+	unsigned row = method == REFRESH_INVITE ? TRUNK_STAT_refreshes_invite_sent_ok
+						: TRUNK_STAT_refreshes_update_sent_ok;
+
+	stat_add(&trunk->stats.shared.value[row + result], 1);
+}
+
+void refresh_unanswered(struct control *c, struct control_leg *leg, enum refresh_result result)
+{
+	struct control_trunk *trunk = core_trunk(c, leg->trunk);
+
+	if (leg->stage != LEG_IN_FLIGHT)
+		return;
+	remember_attempt(leg, leg->method, leg->sent_tk, c->now, 0);
+	if (trunk != NULL)
+		count_result(trunk, leg->method, result);
 }
 
 // The refresh is over. A leg that has nothing to remember has no record.
@@ -192,7 +205,7 @@ void refresh_due(struct control *c, unsigned worker, const struct event *event)
 void refresh_retry(struct control *c, struct control_leg *leg)
 {
 	if (leg->stage == LEG_IN_FLIGHT) { // pace.c: the UPDATE had its time
-		refresh_unanswered(c, leg);
+		refresh_unanswered(c, leg, REFRESH_RESULT_RETRY);
 		leg->silent |= (uint8_t)METHOD_BIT(leg->method);
 		leg->st.failed |= (uint8_t)METHOD_BIT(leg->method);
 		leg->method = REFRESH_INVITE;
@@ -203,16 +216,6 @@ void refresh_retry(struct control *c, struct control_leg *leg)
 	}
 	core_leg_stage(c, leg, LEG_IDLE);
 	pace_submit(c, leg);
-}
-
-static void count_result(struct control_trunk *trunk, const struct event *event,
-			 enum refresh_result result)
-{
-	unsigned row = event->refresh_done.method == REFRESH_INVITE
-			       ? TRUNK_STAT_refreshes_invite_sent_ok
-			       : TRUNK_STAT_refreshes_update_sent_ok;
-
-	stat_add(&trunk->stats.shared.value[row + result], 1);
 }
 
 static enum cause cause_of(enum st_why why)
@@ -276,11 +279,11 @@ static void act(struct control *c, struct control_leg *leg, const struct event *
 
 	switch ((enum st_what)step->what) {
 	case ST_DONE: // crossed: the peer's own refresh did it
-		count_result(trunk, event, REFRESH_RESULT_RETRY);
+		count_result(trunk, event->refresh_done.method, REFRESH_RESULT_RETRY);
 		settle(c, leg);
 		return;
 	case ST_SEND:
-		count_result(trunk, event, REFRESH_RESULT_RETRY);
+		count_result(trunk, event->refresh_done.method, REFRESH_RESULT_RETRY);
 		core_log_leg(
 			c, step->glare ? CONTROL_DEBUG : CONTROL_INFO, "refresh", leg,
 			"retry method=%s code=%u next=%s in_ms=%llu",
@@ -295,7 +298,7 @@ static void act(struct control *c, struct control_leg *leg, const struct event *
 			pace_send(c, leg); // no memory for waiting: now is better than never
 		return;
 	case ST_WAIT:
-		count_result(trunk, event, REFRESH_RESULT_FAILED);
+		count_result(trunk, event->refresh_done.method, REFRESH_RESULT_FAILED);
 		core_log_leg(c, CONTROL_WARNING, "refresh", leg,
 			     "failed method=%s code=%u why=%s then=expiry",
 			     method_words[event->refresh_done.method], code,
@@ -304,7 +307,7 @@ static void act(struct control *c, struct control_leg *leg, const struct event *
 		core_leg_stage(c, leg, LEG_IDLE);
 		return;
 	case ST_END:
-		count_result(trunk, event, REFRESH_RESULT_FAILED);
+		count_result(trunk, event->refresh_done.method, REFRESH_RESULT_FAILED);
 		core_leg_stage(c, leg, LEG_IDLE);
 		release_failed(c, leg, cause_of((enum st_why)step->why), event);
 		return;

@@ -115,8 +115,8 @@ void release_expired(struct control *c, unsigned worker, const struct event *eve
 
 	if (leg != NULL && leg->stage == LEG_ENDING)
 		return;
-	if (leg != NULL)
-		refresh_unanswered(c, leg);
+	if (leg != NULL && !keep) // a call that goes on waits for its outcome
+		refresh_unanswered(c, leg, REFRESH_RESULT_FAILED);
 	expire(c, worker, event, leg, cause, keep);
 	learn_failed(c, worker, event, leg, leg != NULL && leg->is_due ? leg->last_code : 0);
 }
