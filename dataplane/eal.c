@@ -199,7 +199,10 @@ int eal_start(const struct config *c, uint64_t bytes, bool *hugepages, struct ou
 		outbuf_put_str(why, "system.eal has too many arguments");
 		return -EINVAL;
 	}
-	if (rte_eal_init(a.argc, a.argv) >= 0) {
+	rc = rte_eal_init(a.argc, a.argv);
+	// EAL makes this directory for what processes share, and leaves it: here it stays empty.
+	(void)rmdir(rte_eal_get_runtime_dir());
+	if (rc >= 0) {
 		hush_libraries();
 		return 0;
 	}
