@@ -63,14 +63,14 @@ atexit.register(_close_all)
 class Process:
     """A program in a namespace, its output in a file."""
 
-    def __init__(self, lab, name, argv, side=None, env=None, cwd=None):
+    def __init__(self, lab, name, argv, side=None, env=None, stdin=subprocess.DEVNULL):
         self.name = name
         self.log = os.path.join(lab.dir, name + ".log")
         prefix = ["ip", "netns", "exec", lab.ns(side)] if side else []
         with open(self.log, "ab") as out:
             # A group of its own: Ctrl-C reaches this program first, which then ends it in order.
-            self.child = subprocess.Popen(prefix + list(argv), stdin=subprocess.DEVNULL, stdout=out,
-                                          stderr=subprocess.STDOUT, cwd=cwd or lab.dir,
+            self.child = subprocess.Popen(prefix + list(argv), stdin=stdin, stdout=out,
+                                          stderr=subprocess.STDOUT, cwd=lab.dir,
                                           env={**os.environ, **(env or {})}, process_group=0)
         self.pid = self.child.pid  # `ip netns exec` becomes the program
         lab.processes.append(self)
@@ -247,7 +247,9 @@ class Lab:
         if self in _open_labs:
             _open_labs.remove(self)
         if self.keep:
-            print(f"kept: namespaces {self.id}_*, files in {self.dir}")
+            print(f"kept: namespaces {self.id}_*, their processes, files in {self.dir}. To remove them:\n"
+                  f"  for n in $(ls /run/netns | grep ^{self.id}_); do ip netns pids $n | xargs -r kill; "
+                  f"ip netns del $n; done; rm -r {self.dir}")
             return
         for process in reversed(self.processes):
             process.stop(timeout=3)

@@ -2,8 +2,11 @@
 """Live tests of one call at a time: two peers, the caller on the access side, behind a verge that
 all of these share. ctx: sipp(), nua(), verge, access and core (the peers' addresses)."""
 
+import time
+
 import calls
 from case import expect, near, pair
+from lab import ACCESS4
 from sipp import (ALLOW_NO_UPDATE, CALLEE, OUTSIDE, ack, answer_timer, cancel, goto, invite, label, late_reply,
                   pause, recv, remember, reply, request, scenario, sdp, trying)
 
@@ -122,6 +125,39 @@ def nua_answers(ctx):
     check_refreshed(caller, "UPDATE", 6)
     got = [e for e in ctx.events(agent) if e["event"] == "update_received"]
     expect(len(got) >= 6, f"Sofia-SIP got {len(got)} refreshes")
+
+
+@pair(access=LOCAL, core=LOCAL, slow=True)
+def linphone_calls(ctx):
+    """Linphone calls, SIPp answers: verge refreshes both legs three times, the caller hangs up."""
+    callee = ctx.callee(calls.callee_held())
+    phone = ctx.linphone("a")
+    phone.say(f"call sip:1001@{ACCESS4}1")
+    phone.reached("StreamsRunning", 10)
+    time.sleep(145)
+    expect("End" not in phone.states(), f"Linphone's call has ended: {phone.states()}")
+    phone.say("terminate")
+    phone.reached("Released", 10)
+    callee.finish_one(10)
+    check_refreshed(callee, "UPDATE", 3)
+    record = ctx.verge.cdr(trunk="a-linphone-calls")
+    expect(record["release"]["cause"] == "normal" and record["release"]["by"] == "ingress", record)
+    leg = record["legs"][0]
+    expect(leg["se_s"] == 90 and leg["session_timer_refreshes"]["sent"] >= 3 and
+           leg["session_timer_refreshes"]["failed"] == 0, f"Linphone's leg: {leg}")
+
+
+@pair(access=LOCAL, core=REMOTE, slow=True)
+def linphone_answers(ctx):
+    """SIPp calls, Linphone answers and refreshes its leg itself, twice."""
+    phone = ctx.linphone("c", answers=True)
+    caller = ctx.caller(calls.caller_held(bye_after=3))
+    caller.finish(200)
+    phone.reached("Released", 10)
+    record = ctx.cdr(caller)
+    expect(record["release"]["cause"] == "normal" and record["release"]["by"] == "ingress", record)
+    leg = record["legs"][1]
+    expect(leg["se_s"] == 90 and leg["session_timer_refreshes"]["received"] == 2, f"Linphone's leg: {leg}")
 
 
 @pair(access=REMOTE, core=REMOTE, slow=True)
