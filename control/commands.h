@@ -70,6 +70,7 @@ bool commands_run_status(struct commands_job *j);
 bool commands_run_workers(struct commands_job *j);
 bool commands_run_stats(struct commands_job *j);
 bool commands_run_timers(struct commands_job *j);
+bool commands_run_trace(struct commands_job *j);
 bool commands_run_trace_start(struct commands_job *j);
 bool commands_run_trace_stop(struct commands_job *j);
 bool commands_run_reload(struct commands_job *j);

@@ -215,6 +215,28 @@ static void take(struct commands_job *j, const char *key, char *field, size_t si
 		commands_refuse(j, "%s is too long", key);
 }
 
+static void put_trace(struct outbuf *o, const struct control_trace_end *t)
+{
+	jsonout_bool(o, "runs", t->runs);
+	jsonout_str(o, "file", t->file);
+	jsonout_u64(o, "packets", t->packets);
+	jsonout_u64(o, "bytes", t->bytes);
+	jsonout_u64(o, "dropped", t->lost);
+	if (t->reason[0] != '\0')
+		jsonout_str(o, "ended_by", t->reason);
+}
+
+bool commands_run_trace(struct commands_job *j)
+{
+	const struct control_view *v = j->view;
+	struct control_trace_end status = {0};
+
+	if (v->trace_status != NULL)
+		v->trace_status(v->ctx, &status);
+	put_trace(&j->out, &status);
+	return true;
+}
+
 bool commands_run_trace_start(struct commands_job *j)
 {
 	const struct control_view *v = j->view;
@@ -230,6 +252,7 @@ bool commands_run_trace_start(struct commands_job *j)
 	take(j, "call_id", trace.call_id, sizeof(trace.call_id));
 	take(j, "trunk", trace.trunk, sizeof(trace.trunk));
 	take(j, "number", trace.number, sizeof(trace.number));
+	trace.marked = json_is_true(json_object_get(j->request, "marked"));
 	if (j->error[0] == 0 && trace.trunk[0] != 0)
 		commands_trunk(j);
 	if (j->error[0] == 0 && trace.file[0] != '/')
@@ -249,14 +272,14 @@ bool commands_run_trace_start(struct commands_job *j)
 bool commands_run_trace_stop(struct commands_job *j)
 {
 	const struct control_view *v = j->view;
-	uint64_t packets = 0;
-	int rc = v->trace_stop != NULL ? v->trace_stop(v->ctx, &packets) : -ENOENT;
+	struct control_trace_end end = {0};
+	int rc = v->trace_stop != NULL ? v->trace_stop(v->ctx, &end) : -ENOENT;
 
 	if (rc == -ENOENT)
 		commands_refuse(j, "no trace runs");
 	else if (rc != 0)
 		commands_refuse(j, "%s", strerrordesc_np(-rc));
 	else
-		jsonout_u64(&j->out, "packets", packets);
+		put_trace(&j->out, &end);
 	return true;
 }

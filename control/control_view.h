@@ -15,6 +15,15 @@ struct control_trace {
 	char trunk[64];
 	char number[64]; // start of the calling or called user
 	char file[256];	 // pcapng to write
+	bool marked;	 // only calls that a rule marked
+};
+
+// What a trace has done so far, or did.
+struct control_trace_end {
+	bool runs;
+	char file[256];	  // "" = there was none
+	char reason[128]; // why it ended by itself; "" = it did not
+	uint64_t packets, bytes, lost;
 };
 
 struct control_view {
@@ -55,5 +64,6 @@ struct control_view {
 	// NULL where the shell cannot trace. 0 or -errno; -EALREADY / -ENOENT while one runs / none
 	// does.
 	int (*trace_start)(void *ctx, const struct control_trace *trace);
-	int (*trace_stop)(void *ctx, uint64_t *packets);
+	int (*trace_stop)(void *ctx, struct control_trace_end *end);
+	void (*trace_status)(void *ctx, struct control_trace_end *status);
 };

@@ -127,11 +127,13 @@ int loop_open(struct loop *l)
 	cdr_file_configure(l->cdr, &l->config->cdr, loop_unix_us());
 	control_set_wall(l->control, now, loop_unix_us());
 	shell_view_init(l, now);
+	taps_init(l);
 	return open_served(l);
 }
 
 void loop_close(struct loop *l)
 {
+	taps_close(l);
 	metrics_free(l->metrics);
 	cli_free(l->cli);
 	control_free(l->control);
@@ -312,6 +314,8 @@ static void step(struct loop *l)
 		l->wall_due_tk = now + WALL_EVERY;
 	}
 	if (inbox_drain(l, now) != 0)
+		l->worked_tk = now;
+	if (taps_poll(l, now) != 0)
 		l->worked_tk = now;
 	control_poll(l->control, dataplane_now());
 	dataplane_poll(l->dp);

@@ -9,6 +9,7 @@
 #include "control/control_view.h"
 #include "control/log.h"
 #include "control/metrics.h"
+#include "control/taps.h"
 #include "dataplane/dataplane.h"
 
 #define LOOP_WORKERS 64
@@ -32,6 +33,7 @@ struct loop {
 	struct metrics *metrics; // NULL: metrics.listen is empty
 	struct trunk_live *live; // [CONFIG_MAX_TRUNKS]
 	int signals;		 // signalfd
+	struct taps taps;
 	unsigned n_workers;
 	enum loop_state state;
 	tick_t stop_tk;	       // draining, ending: when at the latest

@@ -73,6 +73,21 @@ static int view_log_level(void *ctx, const char *level)
 	return log_set_level(l->log, level);
 }
 
+static int view_trace_start(void *ctx, const struct control_trace *trace)
+{
+	return taps_trace_start(ctx, trace);
+}
+
+static int view_trace_stop(void *ctx, struct control_trace_end *end)
+{
+	return taps_trace_stop(ctx, end);
+}
+
+static void view_trace_status(void *ctx, struct control_trace_end *status)
+{
+	taps_trace_status(ctx, status);
+}
+
 // Buffers of the data plane.
 
 static void put(struct prometheus_writer *w, const char *name, const char *labels, uint64_t value)
@@ -218,5 +233,8 @@ void shell_view_init(struct loop *l, tick_t now)
 		.reload = view_reload,
 		.publish = view_publish,
 		.log_level = view_log_level,
+		.trace_start = view_trace_start,
+		.trace_stop = view_trace_stop,
+		.trace_status = view_trace_status,
 	};
 }

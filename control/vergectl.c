@@ -23,7 +23,7 @@ struct line {
 	const char *words[WORDS_MAX];
 	unsigned n;
 	const char *socket, *trunk, *over, *limit, *call_id, *number, *format;
-	bool json;
+	bool json, marked;
 };
 
 static int usage(FILE *to)
@@ -59,6 +59,10 @@ static bool read_line(struct line *l, int argc, char **argv)
 
 		if (strcmp(argv[i], "--json") == 0) {
 			l->json = true;
+			continue;
+		}
+		if (strcmp(argv[i], "--marked") == 0) {
+			l->marked = true;
 			continue;
 		}
 		while (k < sizeof(options) / sizeof(options[0]) &&
@@ -133,6 +137,8 @@ static const char *trace_request(const struct line *l, json_t *request)
 {
 	char path[4096];
 
+	if (l->n == 1)
+		return "trace";
 	if (l->n == 2 && word_is(l, 1, "stop"))
 		return "trace_stop";
 	if (l->n != 3 || !word_is(l, 1, "start"))
@@ -148,7 +154,9 @@ static const char *trace_request(const struct line *l, json_t *request)
 	}
 	return put_text(request, "file", path) && put_text(request, "call_id", l->call_id) &&
 			       put_text(request, "trunk", l->trunk) &&
-			       put_text(request, "number", l->number)
+			       put_text(request, "number", l->number) &&
+			       (!l->marked ||
+				json_object_set_new(request, "marked", json_true()) == 0)
 		       ? "trace_start"
 		       : NULL;
 }

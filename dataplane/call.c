@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "dataplane/outbox.h"
+#include "dataplane/tap.h"
 
 static unsigned take(struct worker *w, struct rx *rx, int error)
 {
@@ -26,6 +27,10 @@ void stage_call(struct worker *w, struct sip_burst *b)
 	for (uint32_t i = 0; i < b->n; i++) {
 		outbox_reserve(w);
 		b->verdict[i] = take(w, &b->rx[i], b->error[i]);
+		if (w->tap_filter != NULL && b->error[i] != -EHOSTUNREACH) {
+			tap_received(w, &b->rx[i], b->verdict[i]);
+			outbox_flush(w); // so that copies are in order
+		}
 	}
 	outbox_flush(w);
 }

@@ -11,6 +11,7 @@
 #include "dataplane/arena.h"
 #include "dataplane/dataplane_private.h"
 #include "dataplane/memory.h"
+#include "dataplane/tap.h"
 
 #define CALLS_EVENT_RING  4096
 #define CALLS_RECORD_RING 1024
@@ -121,6 +122,8 @@ int calls_make(struct worker *w, const struct dataplane_params *params, struct o
 	if (rc == 0)
 		rc = make_channels(w);
 	if (rc == 0)
+		rc = tap_make(w);
+	if (rc == 0)
 		rc = classify_scratch_make(&w->scratch, w->dp->patterns);
 	w->patterns = w->dp->patterns;
 	return rc;
@@ -132,6 +135,7 @@ void calls_free(struct worker *w)
 	channel_close(&w->events);
 	channel_close(&w->records);
 	channel_close(&w->orders);
+	tap_free(w);
 	retire_free(&w->retire);
 	arena_destroy(w->arena);
 	memory_free(w->engine_memory, w->engine_bytes);

@@ -263,27 +263,32 @@ void dataplane_order(struct dataplane *dp, unsigned worker, const struct order *
 	channel_put(&dp->workers[worker].orders, order, 1);
 }
 
-static bool all_use(struct dataplane *dp, const struct config *config)
+// acquire: pairs with the release in take_config() of worker.c and in tap_take().
+static const void *in_use(const struct worker *w, bool tap)
 {
-	for (unsigned i = 0; i < dp->n_workers; i++)
-		// acquire: pairs with the release in take_config() of worker.c.
-		if (atomic_load_explicit(&dp->workers[i].config_in_use, memory_order_acquire) !=
-		    config)
-			return false;
-	return true;
+	if (tap)
+		return atomic_load_explicit(&w->tap_in_use, memory_order_acquire);
+	return atomic_load_explicit(&w->config_in_use, memory_order_acquire);
 }
 
-int dataplane_configure(struct dataplane *dp, const struct config *config)
+int dataplane_wait_all(struct dataplane *dp, const void *published, bool tap)
 {
 	const struct timespec nap = {.tv_nsec = 200000};
 	tick_t end = clock_now() + TICK_S(1);
 
-	// release: pairs with the acquire in take_config(); publishes the snapshot's content.
-	atomic_store_explicit(&dp->config, config, memory_order_release);
-	while (!all_use(dp, config)) {
-		if (clock_now() > end)
-			return -ETIMEDOUT;
-		nanosleep(&nap, NULL);
+	for (unsigned i = 0; i < dp->n_workers; i++) {
+		while (in_use(&dp->workers[i], tap) != published) {
+			if (clock_now() > end)
+				return -ETIMEDOUT;
+			nanosleep(&nap, NULL);
+		}
 	}
 	return 0;
+}
+
+int dataplane_configure(struct dataplane *dp, const struct config *config)
+{
+	// release: pairs with the acquire in take_config(); publishes the snapshot's content.
+	atomic_store_explicit(&dp->config, config, memory_order_release);
+	return dataplane_wait_all(dp, config, false);
 }

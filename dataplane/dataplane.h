@@ -7,6 +7,7 @@
 #include "base/outbuf.h"
 
 struct dataplane;
+struct tap_filter;
 struct sip_digest_hash;
 
 struct dataplane_params {
@@ -46,6 +47,16 @@ void dataplane_order(struct dataplane *dp, unsigned worker, const struct order *
 // Use another snapshot from now on. Waits until every worker does, some milliseconds; then the old
 // one is free. Errors: -ETIMEDOUT a worker did not take it within a second: keep the old one.
 int dataplane_configure(struct dataplane *dp, const struct config *config);
+
+// Copies of messages (b2bua/tap.h) from now on; NULL ends them. Waits as dataplane_configure()
+// does, with its error; the filter before is free then.
+int dataplane_tap(struct dataplane *dp, const struct tap_filter *filter);
+// The next copy of a worker: its head, and head->len bytes of up to DATAPLANE_TAP_ROOM. 0: none.
+#define DATAPLANE_TAP_ROOM 16384
+uint32_t dataplane_taps(struct dataplane *dp, unsigned worker, struct tap_head *head,
+			uint8_t *bytes);
+// Copies for which there was no room.
+uint64_t dataplane_taps_lost(const struct dataplane *dp, unsigned worker);
 
 // Calls. What these read is protected while they run; nothing is held afterwards.
 uint32_t dataplane_calls_max(const struct dataplane *dp, unsigned worker);

@@ -9,12 +9,13 @@
 #include "dataplane/worker.h"
 
 struct dataplane {
-	_Atomic bool stop;		       // W: control, R: workers
-	_Atomic(const struct config *) config; // W: control, R: workers
-	_Atomic uint32_t links_changed;	       // W: control, R: worker 0
-	bool busy;			       // system.idle
-	bool hugepages;			       // EAL's memory comes from them
-	bool links_only;		       // no calls: stages of a test or benchmark
+	_Atomic bool stop;			// W: control, R: workers
+	_Atomic(const struct config *) config;	// W: control, R: workers
+	_Atomic(const struct tap_filter *) tap; // the same; NULL: none
+	_Atomic uint32_t links_changed;		// W: control, R: worker 0
+	bool busy;				// system.idle
+	bool hugepages;				// EAL's memory comes from them
+	bool links_only;			// no calls: stages of a test or benchmark
 	unsigned n_workers;
 	struct worker *workers; // [n_workers]
 	struct mbuf_pools pools;
@@ -24,6 +25,10 @@ struct dataplane {
 	struct classify_db *patterns;
 	tick_t links_tk;
 };
+
+// Wait until every worker uses the snapshot of the configuration, or with tap the filter, that was
+// published. Errors: -ETIMEDOUT after a second.
+int dataplane_wait_all(struct dataplane *dp, const void *published, bool tap);
 
 // dataplane_start() with other stages than verge's and no calls: for tests of the link and for
 // benchmarks.

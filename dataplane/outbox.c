@@ -3,11 +3,14 @@
 #include "dataplane/outbox.h"
 
 #include "dataplane/compose.h"
+#include "dataplane/tap.h"
 
 void outbox_flush(struct worker *w)
 {
 	struct outbox *o = engine_outbox(w->engine);
 
+	for (uint32_t i = 0; w->tap_filter != NULL && i < o->n_sends; i++)
+		tap_sent(w, &o->sends[i]);
 	for (uint32_t i = 0; i < o->n_sends; i++)
 		compose_message(w, o->sends[i].buf, &o->sends[i].flow);
 	for (uint32_t i = 0; i < o->n_events; i++)

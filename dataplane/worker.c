@@ -17,6 +17,7 @@
 #include "dataplane/pipeline.h"
 #include "dataplane/reassemble.h"
 #include "dataplane/rx.h"
+#include "dataplane/tap.h"
 
 #define WORKER_TICK   TICK_MS(100) // neighbours and old fragments
 #define WORKER_RETIRE 256	   // leg texts given back in one round
@@ -114,6 +115,7 @@ bool worker_poll(struct worker *w)
 {
 	w->gave_work = false;
 	take_config(w);
+	tap_take(w);
 	poll_queues(w);
 	if (w->n_workers > 1) {
 		if (handoff_poll(w) != 0)

@@ -27,6 +27,8 @@ struct dataplane;
 struct rte_ip_frag_tbl;
 struct rte_ip_frag_death_row;
 struct sip_burst;
+struct tap_filter;
+struct tap_state;
 struct pipeline;
 
 // A packet on its way through the stages of the link.
@@ -77,6 +79,7 @@ struct worker {
 	alignas(64) tick_t now;
 	const struct config *config;		      // W: this worker, R: this worker
 	_Atomic(const struct config *) config_in_use; // W: this worker, R: control
+	const struct tap_filter *tap_filter;	      // NULL: nobody wants copies of messages
 	tick_t tick_tk;		// when neighbours and old fragments are looked at next
 	uint32_t links_changed; // worker 0: dp->links_changed when it last announced
 	uint32_t icmp_tokens;
@@ -102,8 +105,10 @@ struct worker {
 	struct arena *arena; // of leg texts
 	struct retire retire;
 	// to and from control
-	struct channel events, records; // this worker produces
-	struct channel orders;		// control produces
+	struct channel events, records;		       // this worker produces
+	struct channel orders;			       // control produces
+	struct tap_state *tap;			       // copies of messages; this worker produces
+	_Atomic(const struct tap_filter *) tap_in_use; // W: this worker, R: control
 	// to and from other workers
 	struct rte_ring *handoff; // mbufs for this worker; many producers
 	struct rte_ring *news;	  // struct neighbour_news for this worker; many producers

@@ -109,6 +109,7 @@ struct call {
 	uint8_t n_forks;    // numbers given to forks, the leg's own included
 	uint8_t fork_won;   // fork whose 2xx won
 	bool gated;	    // counted in the egress trunk's limit
+	bool traced;	    // a rule marked it
 	uint16_t code;	    // final response to the caller
 	uint16_t why_code;  // response that the cause speaks of
 	uint32_t forks;	    // first fork or POOL_NONE

@@ -92,11 +92,16 @@ uint64_t leg_token(const struct engine *e, uint32_t call, unsigned side, uint8_t
 // Arm the wheel for whatever of the leg's session timer comes next.
 void leg_arm(struct engine *e, uint32_t call, unsigned side);
 
+static inline struct msg_about txn_about(const struct txn *t)
+{
+	return (struct msg_about){t->call, t->call_gen, t->trunk, t->side};
+}
+
 // --- output (output.c)
 
 // Send a buffer (a reference is taken) and count it.
-void engine_send(struct engine *e, struct sip_buf *b, const struct flow *flow, uint16_t trunk,
-		 bool again);
+void engine_send(struct engine *e, struct sip_buf *b, const struct flow *flow,
+		 const struct msg_about *about, bool again);
 struct event *engine_event(struct engine *e, enum event_type type, uint32_t call, unsigned side);
 void engine_out_of(struct engine *e, enum out_of what);
 void leg_timer_view(const struct leg *leg, struct msg_timer *timer);

@@ -11,6 +11,7 @@
 #include "classify/classify.h"
 #include "config/config.h"
 #include "msg/msg.h"
+#include "msg/tap.h"
 #include "msg/trunk_live.h"
 #include "sip/digest.h"
 #include "sip/message.h"
@@ -65,6 +66,7 @@ struct rx {
 	struct rx_ids ids;
 	uint64_t token; // payload of our tag or branch; valid if has_token
 	bool has_ids, has_token;
+	struct msg_about about; // what engine_message() found it to belong to
 };
 
 void rx_read_ids(struct rx *rx);
@@ -79,7 +81,8 @@ void rx_read_ids(struct rx *rx);
 struct send {
 	struct sip_buf *buf; // holds one reference, which passes to the shell
 	struct flow flow;    // local = from, peer = to
-	bool again;	     // a retransmission
+	struct msg_about about;
+	bool again; // a retransmission
 };
 
 struct outbox {

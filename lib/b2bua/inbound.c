@@ -73,6 +73,11 @@ unsigned inbound_read(struct engine *e, struct inbound *in, struct rx *rx, uint1
 	return rc == -EBADMSG || !slice_eq(in->cseq.method_token, m->method_token) ? 400 : 0;
 }
 
+static void inbound_about(const struct inbound *in, uint32_t call, uint32_t gen, unsigned side)
+{
+	in->rx->about = (struct msg_about){call, gen, in->trunk, (uint8_t)side};
+}
+
 bool inbound_find_dialog(struct engine *e, struct inbound *in)
 {
 	uint64_t token;
@@ -112,6 +117,7 @@ bool inbound_find_dialog(struct engine *e, struct inbound *in)
 		return false;
 	}
 	in->call = id / 2;
+	inbound_about(in, in->call, c->gen, in->side);
 	return true;
 }
 
@@ -122,7 +128,7 @@ unsigned reply_plain(struct engine *e, const struct inbound *in, uint16_t code, 
 	if (in->method == SIP_ACK || !sip_msg_is_request(in->msg))
 		return VERDICT_DROP_STRAY;
 	b = compose_plain(e, in, code, lines);
-	engine_send(e, b, &in->reply, in->trunk, false);
+	engine_send(e, b, &in->reply, &in->rx->about, false);
 	buf_put(e, b);
 	return VERDICT_SIP_REFUSED;
 }
@@ -185,6 +191,7 @@ static unsigned inbound_new(struct engine *e, struct inbound *in)
 // A request that belongs to a transaction: a retransmission, the ACK of a refusal, or a CANCEL.
 static unsigned inbound_again(struct engine *e, struct inbound *in, struct txn *t)
 {
+	inbound_about(in, t->call, t->call_gen, t->side);
 	if (in->method == SIP_ACK) {
 		txn_refused_ack(e, t);
 		return VERDICT_SIP_HANDLED;
@@ -226,6 +233,7 @@ static unsigned inbound_response(struct engine *e, struct inbound *in)
 	t = t != NULL ? txn_for_method(e, t, (enum sip_method)in->method) : NULL;
 	if (t == NULL || t->cseq != in->cseq.number)
 		return inbound_stray(e);
+	inbound_about(in, t->call, t->call_gen, t->side);
 	txn_response(e, t, in);
 	return VERDICT_SIP_HANDLED;
 }
@@ -285,8 +293,10 @@ unsigned engine_message(struct engine *e, struct rx *rx, tick_t now)
 	unsigned verdict;
 
 	e->now = now;
+	rx->about = (struct msg_about){POOL_NONE, 0, CONFIG_NONE, SIDE_A};
 	if (trunk < 0)
 		return VERDICT_DROP_UNKNOWN_SOURCE;
+	rx->about.trunk = (uint16_t)trunk;
 	if (rx->class.scanner)
 		return VERDICT_DROP_SCANNER;
 	inbound_count(e, rx, (uint16_t)trunk);
@@ -308,10 +318,12 @@ unsigned engine_unparsable(struct engine *e, struct rx *rx, int error, tick_t no
 	unsigned verdict;
 
 	e->now = now;
+	rx->about = (struct msg_about){POOL_NONE, 0, CONFIG_NONE, SIDE_A};
 	if (error == -ENOMSG)
 		return VERDICT_KEEPALIVE;
 	if (trunk < 0)
 		return VERDICT_DROP_UNKNOWN_SOURCE;
+	rx->about.trunk = (uint16_t)trunk;
 	if (m->method_token.len == 0 || m->method == SIP_ACK || !sip_msg_has(m, SIP_H_VIA))
 		return m->n_fields == 0 ? VERDICT_DROP_NOT_SIP : VERDICT_DROP_MALFORMED;
 	if (inbound_read(e, &in, rx, (uint16_t)trunk) == 1)

@@ -126,6 +126,7 @@ void keepalive_order(struct engine *e, const struct order *order)
 	memcpy(b->data, crlf, sizeof(crlf));
 	b->len = sizeof(crlf);
 	send->buf = b; // its only reference is the shell's
+	send->about = (struct msg_about){POOL_NONE, 0, order->trunk, SIDE_A};
 	send->again = false;
 	e->out.n_sends++;
 	stat_add(&e->p.trunk_stats[order->trunk].keepalives, 1);

@@ -39,16 +39,17 @@ static void output_count(struct engine *e, const struct sip_buf *b, uint16_t tru
 		stat_add(&ts->retrans_out_requests, 1);
 }
 
-void engine_send(struct engine *e, struct sip_buf *b, const struct flow *flow, uint16_t trunk,
-		 bool again)
+void engine_send(struct engine *e, struct sip_buf *b, const struct flow *flow,
+		 const struct msg_about *about, bool again)
 {
 	if (b == NULL || e->out.n_sends == OUTBOX_SENDS) {
 		stat_add(&e->p.stats->no_buffer, b != NULL);
 		return;
 	}
 	b->refs++; // the shell's: it is not counted in e->bufs
-	e->out.sends[e->out.n_sends++] = (struct send){.buf = b, .flow = *flow, .again = again};
-	output_count(e, b, trunk, again);
+	e->out.sends[e->out.n_sends++] =
+		(struct send){.buf = b, .flow = *flow, .about = *about, .again = again};
+	output_count(e, b, about->trunk, again);
 }
 
 struct event *engine_event(struct engine *e, enum event_type type, uint32_t call, unsigned side)

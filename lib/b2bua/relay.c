@@ -18,10 +18,11 @@ void midcall_put_ack(struct engine *e, struct txn *t, const struct leg_text *tex
 			       .method = SLICE_LIT("ACK"),
 			       .own_branch = true};
 	struct sip_buf *b = text != NULL ? compose_request(e, t, text, &what) : NULL;
+	struct msg_about about = txn_about(t);
 
 	if (b == NULL)
 		return;
-	engine_send(e, b, &t->flow, t->trunk, false);
+	engine_send(e, b, &t->flow, &about, false);
 	if (from != NULL &&
 	    from->body.len != 0) { // it cannot be made again: keep the bytes (INTEROP P23)
 		buf_put(e, t->sent);
@@ -44,9 +45,11 @@ void midcall_send_ack(struct engine *e, struct txn *t, const struct leg_text *te
 // The peer repeats its 2xx: our ACK was lost.
 void midcall_ack_again(struct engine *e, struct txn *t)
 {
+	struct msg_about about = txn_about(t);
+
 	stat_add(&e->p.trunk_stats[t->trunk].retrans_in_responses, 1);
 	if ((t->flags & TXN_KEEP_SENT) != 0) {
-		engine_send(e, t->sent, &t->flow, t->trunk, true);
+		engine_send(e, t->sent, &t->flow, &about, true);
 		return;
 	}
 	midcall_send_ack(e, t,

@@ -170,11 +170,12 @@ static void txn_timers(struct engine *e, struct txn *t)
 
 static void txn_send(struct engine *e, struct txn *t, bool again)
 {
+	struct msg_about about = txn_about(t);
 	struct flow to = t->flow;
 
 	to.peer_udp = t->to_udp;
 	if (t->sent != NULL)
-		engine_send(e, t->sent, &to, t->trunk, again);
+		engine_send(e, t->sent, &to, &about, again);
 }
 
 // Put an event through the table and do what concerns bytes and timers. Returns all actions.
@@ -226,6 +227,7 @@ struct txn *txn_new_server(struct engine *e, struct inbound *in, enum sip_method
 		txn_free(e, t);
 		return NULL;
 	}
+	in->rx->about = txn_about(t);
 	(void)txn_run(e, t, TXN_EV_START);
 	return t;
 }
@@ -620,12 +622,13 @@ bool txn_unreachable(struct engine *e, struct txn *t)
 static void txn_reliable_expire(struct engine *e, struct txn *t)
 {
 	struct txn_times times = txn_times_of(e, t);
+	struct msg_about about = txn_about(t);
 	struct flow to = t->flow;
 
 	to.peer_udp = t->to_udp;
 	switch (txn_timer_fire(&t->timer, TXN_INVITE_CLIENT, TXN_ST_CALLING, &times, e->now)) {
 	case TXN_EV_RESEND:
-		engine_send(e, t->reliable, &to, t->trunk, true);
+		engine_send(e, t->reliable, &to, &about, true);
 		break;
 	case TXN_EV_TIMEOUT:
 		txn_stop_reliable(e, t);

@@ -52,6 +52,10 @@ struct config_metrics {
 #define KEY_METRICS CONFIG_FIELD
 #include "config/keys.def"
 };
+struct config_trace {
+#define KEY_TRACE CONFIG_FIELD
+#include "config/keys.def"
+};
 struct config_log {
 #define KEY_LOG CONFIG_FIELD
 #include "config/keys.def"
@@ -97,6 +101,7 @@ struct config {
 	struct config_transaction timers;
 	struct config_cdr cdr;
 	struct config_metrics metrics;
+	struct config_trace trace;
 	struct config_log log;
 	const struct config_port *ports; // [n_ports], index = id
 	const struct config_profile *profiles;

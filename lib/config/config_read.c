@@ -647,7 +647,7 @@ static void find_tops(struct config_loader *l, const yaml_node_t *root, yaml_nod
 		else
 			config_value_fault(
 				&l->r, "is no key; known here: system, ports, profiles, trunks, "
-				       "routes, rules, timers, cdr, metrics, log");
+				       "routes, rules, timers, cdr, metrics, trace, log");
 		path_pop(&l->r, 0);
 	}
 }

@@ -131,6 +131,12 @@ static const struct config_key keys_metrics[] = {
 };
 DEFINE_SECTION(metrics);
 
+#define KEY_TRACE(...) ROW(config_trace, __VA_ARGS__)
+static const struct config_key keys_trace[] = {
+#include "config/keys.def"
+};
+DEFINE_SECTION(trace);
+
 #define KEY_LOG(...) ROW(config_log, __VA_ARGS__)
 static const struct config_key keys_log[] = {
 #include "config/keys.def"
@@ -155,6 +161,7 @@ const struct config_top_row config_schema_top[CONFIG_TOP_N] = {
 		ONE("timers", transaction, timers, "Timers of SIP transactions (RFC 3261 s17)."),
 	[CONFIG_TOP_CDR] = ONE("cdr", cdr, cdr, "Call detail records."),
 	[CONFIG_TOP_METRICS] = ONE("metrics", metrics, metrics, "Metrics for Prometheus."),
+	[CONFIG_TOP_TRACE] = ONE("trace", trace, trace, "Traces of messages."),
 	[CONFIG_TOP_LOG] = ONE("log", log, log, "Log lines."),
 };
 

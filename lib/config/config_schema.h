@@ -58,8 +58,9 @@ struct config_section {
 
 extern const struct config_section config_schema_system, config_schema_port, config_schema_profile,
 	config_schema_timer, config_schema_trunk, config_schema_route, config_schema_transaction,
-	config_schema_cdr, config_schema_metrics, config_schema_log, config_schema_capacity,
-	config_schema_rules, config_schema_limits, config_schema_credentials;
+	config_schema_cdr, config_schema_metrics, config_schema_trace, config_schema_log,
+	config_schema_capacity, config_schema_rules, config_schema_limits,
+	config_schema_credentials;
 
 // The keys of the file itself, in the order in which they are printed.
 enum config_top {
@@ -72,6 +73,7 @@ enum config_top {
 	CONFIG_TOP_TIMERS,
 	CONFIG_TOP_CDR,
 	CONFIG_TOP_METRICS,
+	CONFIG_TOP_TRACE,
 	CONFIG_TOP_LOG,
 	CONFIG_TOP_N
 };

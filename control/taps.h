@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copies of messages that workers send, and who gets them. Thread: control.
+#pragma once
+
+#include "b2bua/tap.h"
+#include "control/control_view.h"
+#include "control/trace.h"
+#include "dataplane/dataplane.h"
+
+struct loop;
+
+struct taps {
+	struct tap_filter filter[2]; // the one that workers use, and the next
+	unsigned current;
+	bool published; // filter[current] is what workers use
+	struct trace trace;
+	tick_t flush_tk;
+	uint64_t lost_before;		   // copies lost before the trace began
+	uint8_t bytes[DATAPLANE_TAP_ROOM]; // of one message
+};
+
+void taps_init(struct loop *l);
+void taps_close(struct loop *l);
+// Take copies and pass them on; returns how many.
+unsigned taps_poll(struct loop *l, tick_t now);
+
+// As control_view.trace_start and trace_stop.
+int taps_trace_start(struct loop *l, const struct control_trace *want);
+int taps_trace_stop(struct loop *l, struct control_trace_end *end);
+void taps_trace_status(struct loop *l, struct control_trace_end *status);
