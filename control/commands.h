@@ -54,6 +54,10 @@ void commands_put_histogram(struct outbuf *o, const char *key, const struct hist
 void commands_sum_workers(const struct control_view *v, struct worker_stats *sum);
 void commands_sum_trunk(const struct control_view *v, unsigned trunk, struct trunk_stats *sum);
 const char *commands_trunk_name(const struct control_view *v, unsigned trunk);
+// What control has made of the trunk's timers, in words.
+const char *commands_timers_word(const struct control_view *v, unsigned trunk);
+uint64_t commands_calls_now(const struct control_view *v, unsigned trunk);
+unsigned commands_peers_up(const struct control_view *v, unsigned trunk);
 const char *commands_method_word(unsigned refresh_method);
 
 // Run functions by id of commands.def.

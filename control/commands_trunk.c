@@ -15,8 +15,16 @@ static bool peer_is_up(const struct control_view *v, unsigned trunk, unsigned pe
 	return (down >> peer & 1) == 0;
 }
 
-// What control has made of the trunk's timers.
-static const char *timers_word(const struct control_view *v, unsigned trunk)
+unsigned commands_peers_up(const struct control_view *v, unsigned trunk)
+{
+	unsigned n = control_config(v->core)->trunks[trunk].peers.n, up = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		up += peer_is_up(v, trunk, i);
+	return up;
+}
+
+const char *commands_timers_word(const struct control_view *v, unsigned trunk)
 {
 	const struct config_trunk *t = &control_config(v->core)->trunks[trunk];
 	const struct trunk_facts *f = control_facts(v->core, trunk);
@@ -31,7 +39,7 @@ static const char *timers_word(const struct control_view *v, unsigned trunk)
 	return t->timer.mode == CONFIG_TIMER_MODE_OBSERVE ? "observed" : "normal";
 }
 
-static uint64_t calls_now(const struct control_view *v, unsigned trunk)
+uint64_t commands_calls_now(const struct control_view *v, unsigned trunk)
 {
 	// relaxed: a counter
 	int32_t n = atomic_load_explicit(&v->live[trunk].calls, memory_order_relaxed);
@@ -60,8 +68,8 @@ static void put_summary(struct commands_job *j, unsigned id)
 	jsonout_str(o, "trunk", t->name);
 	jsonout_str(o, "port", c->ports[t->port].name);
 	jsonout_str(o, "profile", c->profiles[t->profile].name);
-	jsonout_str(o, "timers", timers_word(v, id));
-	jsonout_u64(o, "calls", calls_now(v, id));
+	jsonout_str(o, "timers", commands_timers_word(v, id));
+	jsonout_u64(o, "calls", commands_calls_now(v, id));
 	jsonout_u64(o, "calls_max", t->limits.calls);
 	jsonout_u64(o, "calls_in",
 		    sum_run(&s, TRUNK_STAT_calls_in_answered, CALL_RESULT_LIMITED + 1));

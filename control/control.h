@@ -90,6 +90,29 @@ void control_at_risk(const struct control *c, unsigned trunk, tick_t now,
 void control_watch(struct control *c, const struct call_view *view, tick_t now);
 void control_watched(struct control *c);
 
+// The load to come, as of the last control_watched(): legs by the minute in which their next
+// refresh is due, counts[0] being the minute that begins now and holding what is overdue.
+#define CONTROL_DUE_MINUTES 60
+struct control_due {
+	uint32_t local[CONTROL_DUE_MINUTES];  // verge refreshes
+	uint32_t remote[CONTROL_DUE_MINUTES]; // the peer should: half of the interval (RFC 4028
+					      // s7.2)
+};
+void control_due(const struct control *c, tick_t now, struct control_due *due);
+
+// Legs whose refresh is overdue, as of the last control_watched(): the next ones to end come first.
+#define CONTROL_RISKS 20
+struct control_risk {
+	tick_t deadline_tk; // when the call ends if nothing arrives
+	uint32_t se_s;
+	uint16_t trunk;
+	uint8_t side, role; // enum st_role
+	uint16_t call_id_len;
+	char call_id[128]; // as the peer wrote it: any bytes
+};
+// How many there are in *list, which is control's until the next control_watched().
+unsigned control_risks(const struct control *c, const struct control_risk **list);
+
 // What has been learned about a trunk (trunk_facts.h); NULL if there is no such trunk.
 const struct trunk_facts *control_facts(const struct control *c, unsigned trunk);
 // Operator's word: until reset or reload the trunk's timers are quarantined, or never are.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the shell of control lets cli.c and metrics.c see and do. The shell fills it in once; every
-// function is called on the control thread, must not wait, and must not call back into cli or
-// metrics.
+// What the shell of control lets cli.c and http.c see and do. The shell fills it in once; every
+// function is called on the control thread, must not wait, and must not call back into cli or http.
 #pragma once
 
 #include "b2bua/engine.h"

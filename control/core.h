@@ -82,6 +82,15 @@ struct control_trunk {
 	struct control_peer peers[CONTROL_PEERS];
 };
 
+// What one round over all calls has found (risk.c).
+#define CORE_DUE_MINUTES (CONTROL_DUE_MINUTES + 4) // it is read some minutes later
+struct core_round {
+	tick_t from_tk; // when it began; 0: not yet
+	uint32_t local[CORE_DUE_MINUTES], remote[CORE_DUE_MINUTES];
+	unsigned n_risks;
+	struct control_risk risks[CONTROL_RISKS]; // nearest end first
+};
+
 struct control {
 	const struct config *config;
 	struct control_callbacks cb;
@@ -99,7 +108,8 @@ struct control {
 	struct control_leg **buckets; // [n_buckets], a power of two
 	uint32_t n_buckets, n_legs;
 	struct control_stats stats;
-	char line[CDR_MAX_BYTES]; // the CDR that is being written
+	struct core_round seen, last; // this round, the one before
+	char line[CDR_MAX_BYTES];     // the CDR that is being written
 };
 
 // core.c

@@ -96,7 +96,7 @@ static int open_served(struct loop *l)
 			  path, strerrordesc_np(-rc));
 		return rc;
 	}
-	rc = metrics_new(&l->metrics, &l->config->metrics.listen, &l->view);
+	rc = http_new(&l->http, &l->config->metrics.listen, &l->view);
 	if (rc != 0)
 		log_event(l->log, CONTROL_ERROR, "start", "metrics_failed port=%u error=\"%s\"",
 			  l->config->metrics.listen.udp, strerrordesc_np(-rc));
@@ -134,7 +134,7 @@ int loop_open(struct loop *l)
 void loop_close(struct loop *l)
 {
 	taps_close(l);
-	metrics_free(l->metrics);
+	http_free(l->http);
 	cli_free(l->cli);
 	control_free(l->control);
 	cdr_file_free(l->cdr, loop_unix_us());
@@ -269,7 +269,7 @@ static void sleep_until(struct loop *l, tick_t now)
 	struct pollfd fds[3] = {
 		{.fd = l->signals, .events = POLLIN},
 		{.fd = cli_fd(l->cli), .events = POLLIN},
-		{.fd = l->metrics != NULL ? metrics_fd(l->metrics) : -1, .events = POLLIN},
+		{.fd = l->http != NULL ? http_fd(l->http) : -1, .events = POLLIN},
 	};
 	tick_t next = now + (now - l->worked_tk < QUIET ? LOOK_BUSY : LOOK_IDLE);
 	struct timespec wait = {0};
@@ -277,8 +277,8 @@ static void sleep_until(struct loop *l, tick_t now)
 	next = earlier(next, control_next(l->control));
 	next = earlier(next, cli_next(l->cli, now));
 	next = earlier(next, cdr_file_next(l->cdr, now, loop_unix_us()));
-	if (l->metrics != NULL)
-		next = earlier(next, metrics_next(l->metrics, now));
+	if (l->http != NULL)
+		next = earlier(next, http_next(l->http, now));
 	if (next > now)
 		wait.tv_nsec = (long)(next - now) * 1000;
 	if (ppoll(fds, 3, &wait, NULL) > 0 && fds[0].revents != 0)
@@ -321,8 +321,8 @@ static void step(struct loop *l)
 	dataplane_poll(l->dp);
 	cdr_file_poll(l->cdr, now, loop_unix_us());
 	cli_poll(l->cli, now);
-	if (l->metrics != NULL)
-		metrics_poll(l->metrics, now);
+	if (l->http != NULL)
+		http_poll(l->http, now);
 	watch(l, now);
 	step_stop(l, now);
 }

@@ -7,8 +7,8 @@
 #include "control/cdr_file.h"
 #include "control/cli.h"
 #include "control/control_view.h"
+#include "control/http.h"
 #include "control/log.h"
-#include "control/metrics.h"
 #include "control/taps.h"
 #include "dataplane/dataplane.h"
 
@@ -30,7 +30,7 @@ struct loop {
 	struct dataplane *dp;
 	struct control *control;
 	struct cli *cli;
-	struct metrics *metrics; // NULL: metrics.listen is empty
+	struct http *http;	 // NULL: metrics.listen is empty
 	struct trunk_live *live; // [CONFIG_MAX_TRUNKS]
 	int signals;		 // signalfd
 	struct taps taps;

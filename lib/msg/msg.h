@@ -21,7 +21,7 @@ enum order_type {
 };
 
 enum cause {
-#define CAUSE(id, word, sentence) CAUSE_##id,
+#define CAUSE(id, class, word, sentence) CAUSE_##id,
 #include "msg/cause.def"
 	CAUSE_N
 };
@@ -180,3 +180,12 @@ static_assert(sizeof(struct call_record) <= 1280, "a call record is one ring ele
 
 const char *cause_word(enum cause cause);
 const char *cause_sentence(enum cause cause);
+enum cause_class {
+	CAUSE_CLASS_NONE,
+	CAUSE_CLASS_NORMAL,
+	CAUSE_CLASS_ATTEMPT,
+	CAUSE_CLASS_DROP,
+	CAUSE_CLASS_ORDER
+};
+enum cause_class cause_class(enum cause cause);
+const char *cause_class_word(enum cause_class class);
