@@ -10,6 +10,7 @@
 #include "scenario/automatic.h"
 #include "scenario/conf.h"
 #include "scenario/draft.h"
+#include "scenario/hash.h"
 
 #define STEPS_MAX      400
 #define DIALOGS	       4
@@ -332,6 +333,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct fuzz f;
 	const struct world_hooks hooks = {.ctx = &f, .sent = on_sent, .cdr = on_cdr};
+	const struct world_params params = {.hooks = &hooks, .hash = &hash_functions, .seed = 1};
 	struct conf *conf;
 
 	memset(&f, 0, sizeof(f));
@@ -348,7 +350,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	conf = conf_new(&f.arena);
 	FUZZ_ASSERT(conf_line(conf, "system.capacity.calls: 16") == 0);
 	FUZZ_ASSERT(conf_line(conf, "trunks.B.credentials: { username: u, password: p }") == 0);
-	FUZZ_ASSERT(world_init(&f.net.world, conf_text(conf), &hooks, 1) == 0);
+	FUZZ_ASSERT(world_init(&f.net.world, conf_text(conf), &params) == 0);
 	FUZZ_ASSERT(network_peer(&f.net, "A", "10.91.0.2:5060", "access") != NULL);
 	FUZZ_ASSERT(network_peer(&f.net, "B", "10.92.0.2:5060", "core") != NULL);
 	for (unsigned i = 0; i < STEPS_MAX && f.at < f.end; i++) {

@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "conf.h"
+#include "hash.h"
 
 #define EPISODE	       TICK_S(86400)
 #define DRAIN	       TICK_S(140)
@@ -282,6 +283,7 @@ static void setup(struct model *m, uint64_t seed)
 	static const enum model_kind shares[] = {MODEL_SHORT, MODEL_MEDIUM, MODEL_MEDIUM,
 						 MODEL_LONG,  MODEL_LONG,   MODEL_LONG};
 	const struct world_hooks hooks = {m, on_sent, NULL, NULL, on_log, on_cdr};
+	const struct world_params params = {.hooks = &hooks, .hash = &hash_functions, .seed = seed};
 
 	m->net.arena = &m->arena;
 	m->net.rng = seed;
@@ -294,7 +296,7 @@ static void setup(struct model *m, uint64_t seed)
 	m->net.automatic_run = on_run;
 	m->net.stop = on_stop;
 	m->lint = (struct lint){&m->arena, m->net.peer, &m->net.n_peers, LINT_INTERVAL};
-	if (world_init(&m->net.world, random_config(m), &hooks, seed) != 0) {
+	if (world_init(&m->net.world, random_config(m), &params) != 0) {
 		model_fail(m, "%s", m->net.world.error);
 		return;
 	}

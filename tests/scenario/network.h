@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The wires between verge and its peers, and the clock that drives all of them.
-// One thread of a test program. Delay, loss and copies are a peer's; chance comes from the seed.
+// One thread of the caller. Delay, loss and copies are a peer's; chance comes from the seed.
 #pragma once
 
+#include "control/world.h"
 #include "peer.h"
-#include "world.h"
 
 #define NETWORK_PEERS_MAX 16
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "draft.h"
+#include "hash.h"
 
 #define DRAIN_TICKS TICK_S(70) // 64*T1 twice and a bit: the last transaction is over
 #define REPEATS_MAX 2000000
@@ -317,6 +318,7 @@ static void add_peer(struct run *r, const char *line)
 static void setup(struct run *r, struct script *script, uint64_t seed)
 {
 	const struct world_hooks hooks = {r, on_sent, on_event, on_order, on_log, on_cdr};
+	const struct world_params params = {.hooks = &hooks, .hash = &hash_functions, .seed = seed};
 	const char *yaml = conf_text(script->conf);
 
 	r->script = script;
@@ -331,7 +333,7 @@ static void setup(struct run *r, struct script *script, uint64_t seed)
 	r->net.automatic_next = on_automatic_next;
 	r->net.automatic_run = on_automatic_run;
 	r->net.stop = on_stop;
-	if (world_init(&r->net.world, yaml, &hooks, seed) != 0) {
+	if (world_init(&r->net.world, yaml, &params) != 0) {
 		run_fail(r, "%s\n%s", r->net.world.error, yaml);
 		return;
 	}

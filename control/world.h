@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // One verge in virtual time: engines (workers) and the real control core, wired together as the
-// shell does, on a clock that somebody else advances. One thread of a test program. The same seed
+// shell does, on a clock that somebody else advances: what the scenarios and the replay of captures
+// drive. One thread of the caller. The same seed
 // and the same inputs give the same outputs, byte for byte.
 #pragma once
 
 #include "control/control.h"
-#include "memory.h"
+#include "control/world_memory.h"
 #include "stat/verdict.h"
 
 #define WORLD_WORKERS_MAX 4
+#define WORLD_START_TK	  TICK_S(1000) // the clock of a new world
 #define WORLD_CONFIGS_MAX 16
 #define WORLD_ORDERS_MAX  4096
 #define WORLD_MAPS_MAX	  16
@@ -29,14 +31,25 @@ struct world_hooks {
 	void (*cdr)(void *ctx, const char *json);
 };
 
+struct world_params {
+	const struct world_hooks *hooks;
+	const struct sip_digest_hash *hash;
+	uint64_t seed;
+	uint64_t wall_us; // wall clock at the start; 0 = any
+	unsigned workers; // 0 = as many as the configuration says
+	uint32_t calls;	  // most calls; 0 = as many as the configuration says
+};
+
 struct world {
 	tick_t now;
 	unsigned workers;
+	uint32_t calls; // capacity over all workers
+	struct engine_ops ops;
 	struct engine *engine[WORLD_WORKERS_MAX];
 	struct control *control;
 	struct config *config[WORLD_CONFIGS_MAX]; // the last one is in use
 	unsigned n_configs;
-	struct memory memory;
+	struct world_memory memory;
 	struct trunk_live *live;
 	struct trunk_stats *trunk_stats[WORLD_WORKERS_MAX];
 	struct worker_stats *worker_stats[WORLD_WORKERS_MAX];
@@ -54,7 +67,9 @@ struct world {
 };
 
 // Begin with a configuration (YAML). 0, or -1 with the reason in w->error.
-int world_init(struct world *w, const char *yaml, const struct world_hooks *hooks, uint64_t seed);
+int world_init(struct world *w, const char *yaml, const struct world_params *params);
+// The same with a snapshot that has been loaded; the world's from now on.
+int world_start(struct world *w, struct config *config, const struct world_params *params);
 void world_free(struct world *w);
 // Another configuration from now on.
 int world_reload(struct world *w, const char *yaml);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // One verge in virtual time: the shell's part, without I/O.
-// One thread of a test program.
-#include "world.h"
+// One thread of the caller.
+#include "control/world.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -107,13 +107,13 @@ static void start_worker(struct world *w, unsigned i, uint64_t seed)
 	const struct config *c = world_config(w);
 	uint32_t transactions = c->system.capacity.transactions != 0
 					? c->system.capacity.transactions
-					: c->system.capacity.calls * TRANSACTIONS_PER_CALL;
+					: w->calls * TRANSACTIONS_PER_CALL;
 	struct engine_params params = {
-		.calls = c->system.capacity.calls / w->workers,
+		.calls = w->calls / w->workers,
 		.transactions = transactions / w->workers,
 		.worker = (uint8_t)i,
 		.key = {seed, seed ^ 0x5ca1ab1e},
-		.ops = &memory_ops,
+		.ops = &w->ops,
 		.ops_ctx = &w->memory,
 		.live = w->live,
 	};
@@ -126,19 +126,18 @@ static void start_worker(struct world *w, unsigned i, uint64_t seed)
 	engine_configure(w->engine[i], c);
 }
 
-int world_init(struct world *w, const char *yaml, const struct world_hooks *hooks, uint64_t seed)
+// The rest of the start: a configuration is loaded.
+static int start(struct world *w, const struct world_params *p)
 {
 	struct control_params params = {
 		.callbacks = {w, on_order, on_log, on_cdr, on_view},
-		.seed = seed,
+		.seed = p->seed,
 	};
 
-	memset(w, 0, sizeof(*w));
-	w->hooks = *hooks;
-	w->now = TICK_S(1000);
-	if (load(w, yaml) != 0)
-		return -1;
-	w->workers = world_config(w)->system.workers.n;
+	w->workers = p->workers != 0 ? p->workers : world_config(w)->system.workers.n;
+	w->calls = p->calls != 0 ? p->calls : world_config(w)->system.capacity.calls;
+	w->ops = world_memory_ops;
+	w->ops.hash = p->hash;
 	if (w->workers == 0 || w->workers > WORLD_WORKERS_MAX) {
 		snprintf(w->error, sizeof(w->error), "1 to %d workers", WORLD_WORKERS_MAX);
 		return -1;
@@ -148,16 +147,36 @@ int world_init(struct world *w, const char *yaml, const struct world_hooks *hook
 	w->orders = allocate(w, sizeof(*w->orders) * WORLD_ORDERS_MAX);
 	w->live = allocate(w, sizeof(*w->live) * CONFIG_MAX_TRUNKS);
 	for (unsigned i = 0; i < w->workers; i++)
-		start_worker(w, i, seed);
+		start_worker(w, i, p->seed);
 	params.config = world_config(w);
 	params.live = w->live;
 	params.workers = w->workers;
 	w->control = control_new(&params, w->now);
 	if (w->control == NULL)
 		abort();
-	control_set_wall(w->control, w->now, WALL_START_US);
+	control_set_wall(w->control, w->now, p->wall_us != 0 ? p->wall_us : WALL_START_US);
 	world_settle(w);
 	return 0;
+}
+
+static void begin(struct world *w, const struct world_params *p)
+{
+	memset(w, 0, sizeof(*w));
+	w->hooks = *p->hooks;
+	w->now = WORLD_START_TK;
+}
+
+int world_init(struct world *w, const char *yaml, const struct world_params *params)
+{
+	begin(w, params);
+	return load(w, yaml) == 0 ? start(w, params) : -1;
+}
+
+int world_start(struct world *w, struct config *config, const struct world_params *params)
+{
+	begin(w, params);
+	w->config[w->n_configs++] = config;
+	return start(w, params);
 }
 
 int world_reload(struct world *w, const char *yaml)
@@ -175,7 +194,7 @@ void world_free(struct world *w)
 {
 	control_free(w->control);
 	classify_scratch_free(w->scratch);
-	memory_grace(&w->memory);
+	world_memory_grace(&w->memory);
 	for (unsigned i = 0; i < w->n_maps; i++)
 		munmap(w->map[i].mem, w->map[i].size);
 	for (unsigned i = 0; i < w->n_configs; i++)
@@ -194,7 +213,7 @@ static bool drain_worker(struct world *w, unsigned i)
 		struct send *s = &out->sends[k];
 
 		w->hooks.sent(w->hooks.ctx, &s->flow, s->buf->data, s->buf->len);
-		memory_buf_release(&w->memory, s->buf);
+		world_memory_buf_release(&w->memory, s->buf);
 	}
 	for (uint32_t k = 0; k < out->n_events; k++) {
 		out->events[k].worker = (uint8_t)i;
@@ -232,7 +251,7 @@ void world_settle(struct world *w)
 			drain_worker(w, o->worker);
 		}
 	}
-	memory_grace(&w->memory);
+	world_memory_grace(&w->memory);
 }
 
 static unsigned owner_of(const struct world *w, const struct sip_msg *m)
@@ -245,14 +264,14 @@ static unsigned owner_of(const struct world *w, const struct sip_msg *m)
 void world_input(struct world *w, const struct flow *flow, const uint8_t *bytes, uint32_t len)
 {
 	static struct rx rx; // 3 KiB: too large for a stack frame here
-	struct sip_buf *buf = memory_buf_get(&w->memory, len);
+	struct sip_buf *buf = world_memory_buf_get(&w->memory, len);
 	unsigned verdict, owner = 0;
 	int rc;
 
 	if (buf == NULL) {
 		w->memory.no_bufs =
 			false; // the network card's own buffers are not what was exhausted
-		buf = memory_buf_get(&w->memory, len);
+		buf = world_memory_buf_get(&w->memory, len);
 		w->memory.no_bufs = true;
 	}
 	memcpy(buf->data, bytes, len);
@@ -274,7 +293,7 @@ void world_input(struct world *w, const struct flow *flow, const uint8_t *bytes,
 		w->verdicts[verdict]++;
 	else
 		complain(w, "a message got a verdict that does not exist");
-	memory_buf_release(&w->memory, buf);
+	world_memory_buf_release(&w->memory, buf);
 	world_settle(w);
 }
 

@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Message buffers and leg text on the heap, watched.
-// One thread of a test program.
-#include "memory.h"
+// One thread of the caller.
+#include "control/world_memory.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#include "hash.h"
 
 #define ROOM   2048 // least room of a buffer, as in an mbuf
 #define GUARD  0x5afe5afe5afe5afeull
 #define POISON 0xa5
 
-struct memory_text {
-	struct memory_text *next;
+struct world_memory_text {
+	struct world_memory_text *next;
 	uint64_t size;
 	uint8_t bytes[]; // then the guard
 };
@@ -38,15 +36,15 @@ static bool guard_broken(const uint8_t *at)
 	return memcmp(at, &guard, sizeof(guard)) != 0;
 }
 
-static void report(struct memory *m, const char *what)
+static void report(struct world_memory *m, const char *what)
 {
 	if (m->error == NULL)
 		m->error = what;
 }
 
-struct sip_buf *memory_buf_get(void *ctx, uint32_t size)
+struct sip_buf *world_memory_buf_get(void *ctx, uint32_t size)
 {
-	struct memory *m = ctx;
+	struct world_memory *m = ctx;
 	uint64_t room = size > ROOM ? size : ROOM;
 	struct buf *b;
 
@@ -66,7 +64,7 @@ struct sip_buf *memory_buf_get(void *ctx, uint32_t size)
 
 static void buf_put(void *ctx, struct sip_buf *sip)
 {
-	struct memory *m = ctx;
+	struct world_memory *m = ctx;
 	struct buf *b = (struct buf *)(void *)sip;
 
 	if (sip->refs != 0)
@@ -77,7 +75,7 @@ static void buf_put(void *ctx, struct sip_buf *sip)
 	free(b);
 }
 
-void memory_buf_release(struct memory *m, struct sip_buf *buf)
+void world_memory_buf_release(struct world_memory *m, struct sip_buf *buf)
 {
 	if (buf->refs == 0) {
 		report(m, "a message buffer without references was sent");
@@ -89,8 +87,8 @@ void memory_buf_release(struct memory *m, struct sip_buf *buf)
 
 static void *text_alloc(void *ctx, uint32_t size)
 {
-	struct memory *m = ctx;
-	struct memory_text *t;
+	struct world_memory *m = ctx;
+	struct world_memory_text *t;
 
 	if (m->no_text)
 		return NULL;
@@ -108,9 +106,10 @@ static void *text_alloc(void *ctx, uint32_t size)
 
 static void text_retire(void *ctx, void *text, uint32_t size)
 {
-	struct memory *m = ctx;
-	struct memory_text *t = (struct memory_text *)(void *)((uint8_t *)text -
-							       offsetof(struct memory_text, bytes));
+	struct world_memory *m = ctx;
+	struct world_memory_text *t =
+		(struct world_memory_text *)(void *)((uint8_t *)text -
+						     offsetof(struct world_memory_text, bytes));
 
 	if (t->size != size)
 		report(m, "a text was retired with another size than it was allocated with");
@@ -123,10 +122,10 @@ static void text_retire(void *ctx, void *text, uint32_t size)
 	m->retired = t;
 }
 
-void memory_grace(struct memory *m)
+void world_memory_grace(struct world_memory *m)
 {
 	while (m->retired != NULL) {
-		struct memory_text *t = m->retired;
+		struct world_memory_text *t = m->retired;
 
 		for (uint64_t i = 0; i < t->size; i++)
 			if (t->bytes[i] != POISON)
@@ -136,10 +135,9 @@ void memory_grace(struct memory *m)
 	}
 }
 
-const struct engine_ops memory_ops = {
-	.buf_get = memory_buf_get,
+const struct engine_ops world_memory_ops = {
+	.buf_get = world_memory_buf_get,
 	.buf_put = buf_put,
 	.text_alloc = text_alloc,
 	.text_retire = text_retire,
-	.hash = &hash_functions,
 };
