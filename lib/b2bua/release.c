@@ -375,6 +375,16 @@ void release_owed(struct engine *e, uint32_t call, unsigned side)
 
 // --- 2xx that nobody wants
 
+// Above whatever PRACK or UPDATE went in that early dialog; once the call is gone nobody knows, and
+// gaps are fine (s12.2.2).
+#define SURPLUS_CSEQ_GAP 100
+
+static uint32_t release_surplus_cseq(struct engine *e, const struct txn *t)
+{
+	return txn_call(e, t) != NULL ? ++engine_leg(e, t->call, t->side)->local_cseq
+				      : t->cseq + SURPLUS_CSEQ_GAP;
+}
+
 void release_surplus(struct engine *e, struct txn *t, struct leg_text *text)
 {
 	uint32_t tag = (uint32_t)siphash(e->p.key, leg_text_part(text, LEG_TEXT_REMOTE_TAG)) | 1;
@@ -389,7 +399,7 @@ void release_surplus(struct engine *e, struct txn *t, struct leg_text *text)
 		bye->flow = t->flow;
 		bye->trunk = t->trunk;
 	}
-	release_send_bye(e, bye, t->cseq + 1, text, SLICE_NONE);
+	release_send_bye(e, bye, release_surplus_cseq(e, t), text, SLICE_NONE);
 }
 
 void release_late_2xx(struct engine *e, struct txn *t, const struct inbound *in)
