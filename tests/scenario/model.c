@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Random peers around the engine and control for many virtual call-hours. What must hold:
 //   a call whose peers both live and answer is never dropped;
-//   a call whose peer is dead is gone by the deadline of that leg's session timer;
+//   a call whose peer is dead is gone by the deadline of that leg's session timer, and not before
+//   there was reason to think so;
+//   a call that nobody refuses is answered; of two answers one gets ACK and BYE;
 //   never two INVITEs of verge in flight on a leg, CSeq rises, and all else that lint.c says;
 //   nothing is left at the end.
 // Usage: model [--hours N] [--seed S] [--episode E] [--trace]    one line with the result; exit 1
@@ -15,12 +17,16 @@
 #include <string.h>
 #include <time.h>
 
+#include "b2bua/call.h"
 #include "conf.h"
 #include "hash.h"
 
 #define EPISODE	       TICK_S(86400)
 #define DRAIN	       TICK_S(140)
-#define DEATH_SLACK    TICK_S(45) // over the interval: one INVITE given up, and the time of flight
+#define FLIGHT	       TICK_S(5)  // a 2xx and its copies on their way to a peer
+#define LAST_ACK       TICK_S(33) // a BYE that waits for an ACK which will never come
+#define UNHEARD	       4	  // packets without an answer before verge may give somebody up
+#define LOSS_WINDOW    TICK_S(70) // two transactions
 #define FORGET_AFTER   TICK_S(80)
 #define VIOLATIONS_MAX 20
 #define HOUR_US	       3600000000ull
@@ -74,6 +80,35 @@ static void trace(struct model *m, const struct peer *p, const char *arrow, cons
 		w->body_len != 0 ? ", body" : "", lost ? " LOST" : "");
 }
 
+// Enough was lost in this call, lately, for a transaction to have failed.
+static bool lost_enough(const struct model *m, const struct model_call *call)
+{
+	tick_t now = m->net.world.now, window = LOSS_WINDOW;
+	unsigned n = 0;
+
+	for (unsigned side = 0; side < 2; side++)
+		if (call->side[side] != NULL && TICK_S(call->side[side]->se_s) > window)
+			window = TICK_S(call->side[side]->se_s);
+	for (unsigned i = 0; i < MODEL_LOSSES && i < call->n_lost; i++)
+		n += call->lost_at[i] + window >= now;
+	return n >= UNHEARD;
+}
+
+// A side is dead, and verge had the means to see it: it asked in vain, or waited for a refresh
+// until the deadline of what it may take for the interval.
+static bool seen_dead(const struct model *m, const struct model_call *call, unsigned side)
+{
+	const struct dialog *d = call->side[side];
+	tick_t margin;
+
+	if (!m->dead[side] || d == NULL)
+		return false;
+	if (call->unheard[side] >= UNHEARD)
+		return true;
+	margin = d->se_s / 3 < 32 ? TICK_S(d->se_s) / 3 : TICK_S(32);
+	return d->se_s != 0 && m->net.world.now + margin + FLIGHT >= d->expiry_tk;
+}
+
 // BYE of verge to a peer: why?
 static void judge_bye(struct model *m, struct peer *to, const struct wire *w)
 {
@@ -84,14 +119,41 @@ static void judge_bye(struct model *m, struct peer *to, const struct wire *w)
 
 	if (call == NULL)
 		return;
-	if (call->cancelled || call->bye[side ^ 1] || m->dead[0] || m->dead[1] || m->lossy) {
-		m->drops_justified += m->dead[0] || m->dead[1];
+	if (model_judge_surplus(m, call, d, w))
+		return;
+	if (seen_dead(m, call, 0) || seen_dead(m, call, 1)) {
+		m->drops_justified++;
 		return;
 	}
-	model_fail(m,
-		   "a call whose peers live was ended: BYE to %s, %s, %.3f s after the answer (%s)",
-		   to->name, w->call_id, (double)(m->net.world.now - call->answered_at) / 1e6,
-		   reason != NULL ? reason : "no Reason");
+	if ((call->cancelled && !call->answered) || call->bye[side ^ 1] ||
+	    (m->lossy && lost_enough(m, call)))
+		return;
+	model_fail(
+		m,
+		"a call whose peers live was ended: BYE to %s, %s, %.3f s after the answer (%s)%s",
+		to->name, w->call_id, (double)(m->net.world.now - call->answered_at) / 1e6,
+		reason != NULL ? reason : "no Reason",
+		m->dead[0] || m->dead[1] ? ": verge could not know yet that one is dead" : "");
+}
+
+static void note_loss(struct model *m, struct peer *p, const uint8_t *bytes, uint32_t len)
+{
+	const char *why;
+	struct wire *w = wire_parse(&m->arena, bytes, len, &why);
+	struct dialog *d = w != NULL ? peer_dialog_of(p, w->call_id) : NULL;
+	struct model_call *call = d != NULL ? model_call_of(m, d) : NULL;
+
+	if (call != NULL)
+		call->lost_at[call->n_lost++ % MODEL_LOSSES] = m->net.world.now;
+}
+
+static void note_unheard(struct model *m, struct peer *to, const struct wire *w)
+{
+	struct dialog *d = peer_dialog_of(to, w->call_id);
+	struct model_call *call = d != NULL ? model_call_of(m, d) : NULL;
+
+	if (call != NULL && m->dead[model_side(m, to)])
+		call->unheard[model_side(m, to)]++;
 }
 
 static void on_leaving(void *ctx, struct peer *to, const struct flow *flow, const uint8_t *bytes,
@@ -107,6 +169,9 @@ static void on_leaving(void *ctx, struct peer *to, const struct flow *flow, cons
 		return;
 	}
 	trace(m, to, "<", bytes, len, lost);
+	if (lost)
+		note_loss(m, to, bytes, len);
+	note_unheard(m, to, w);
 	why = m->draining ? NULL : lint_message(&m->lint, to, flow, w, m->net.world.now);
 	if (why != NULL)
 		model_fail(m, "%s %d to %s: %s\n%.*s", w->method, w->status, to->name, why,
@@ -124,6 +189,8 @@ static void on_arrived(void *ctx, struct peer *at, struct arrival *arrival, cons
 
 static void on_sending(void *ctx, struct peer *from, const uint8_t *bytes, uint32_t len, bool lost)
 {
+	if (lost)
+		note_loss(ctx, from, bytes, len);
 	trace(ctx, from, ">", bytes, len, lost);
 }
 
@@ -173,11 +240,19 @@ static void remove_dialog(struct dialog *d)
 		*at = d->next;
 }
 
-// The calls that verge still has, as the peers name them.
-static bool verge_has(struct model *m, const struct dialog *d)
+// What verge still has of a call, as a peer names it: a state of enum call_state (0 = nothing).
+static unsigned verge_has(struct model *m, const struct dialog *d)
 {
-	return d != NULL &&
-	       engine_find(m->net.world.engine[0], slice_of_str(d->call_id)) != UINT32_MAX;
+	const struct world *w = &m->net.world;
+	struct call_view view;
+
+	for (unsigned i = 0; d != NULL && i < w->workers; i++) {
+		uint32_t call = engine_find(w->engine[i], slice_of_str(d->call_id));
+
+		if (call != UINT32_MAX && engine_view(w->engine[i], call, &view) == 0)
+			return view.state;
+	}
+	return 0;
 }
 
 static void begin_calls(struct model *m)
@@ -230,7 +305,25 @@ static void end_calls(struct model *m, bool all)
 	}
 }
 
-// A peer has died at m->dies_at: every call with a session timer on its leg ends in time.
+// The side of a call has died at m->dies_at: the session that it agreed to last ends in time.
+static void watch_dead_leg(struct model *m, struct model_call *call, unsigned side)
+{
+	const struct dialog *d = call->side[side];
+	tick_t margin, deadline;
+	unsigned state;
+
+	if (!call->used || !call->answered || d == NULL || d->se_s == 0)
+		return;
+	margin = d->se_s / 3 < 32 ? TICK_S(d->se_s) / 3 : TICK_S(32);
+	deadline = m->dies_at[side] + TICK_S(d->se_s) - margin + FLIGHT;
+	if (m->net.world.now < deadline)
+		return;
+	state = verge_has(m, d);
+	if (state != 0 && (state != CALL_ENDING || m->net.world.now >= deadline + LAST_ACK))
+		model_fail(m, "%s is dead for longer than its %u s, and %s still stands",
+			   d->peer->name, d->se_s, d->call_id);
+}
+
 static void watch_the_dead(struct model *m)
 {
 	tick_t now = m->net.world.now;
@@ -241,19 +334,8 @@ static void watch_the_dead(struct model *m)
 			m->dies_at[side] = now; // looked at only now and then: this is the instant
 			m->net.peer[side]->silent = true;
 		}
-		for (unsigned i = 0; m->dead[side] && i < MODEL_CALLS_MAX; i++) {
-			struct model_call *call = &m->call[i];
-			struct dialog *d = call->side[side];
-
-			if (!call->used || !call->answered || d == NULL || d->se_s == 0 ||
-			    now < m->dies_at[side] + TICK_S(d->se_s) + DEATH_SLACK)
-				continue;
-			if (verge_has(m, d))
-				model_fail(
-					m,
-					"%s is dead for longer than its %u s, and %s still stands",
-					d->peer->name, d->se_s, d->call_id);
-		}
+		for (unsigned i = 0; m->dead[side] && i < MODEL_CALLS_MAX; i++)
+			watch_dead_leg(m, &m->call[i], side);
 	}
 }
 
@@ -263,6 +345,8 @@ static const char *random_config(struct model *m)
 	static const char *const methods[] = {"auto", "auto", "auto", "invite"};
 	struct conf *c = conf_new(&m->arena);
 
+	if (network_random(&m->net, 2) == 0)
+		conf_line(c, "system.workers: [1, 2, 3]");
 	for (unsigned i = 0; i < 2; i++) {
 		char p = "ab"[i];
 
@@ -274,6 +358,9 @@ static const char *random_config(struct model *m)
 					  methods[network_random(&m->net, 4)]));
 		conf_line(c, arena_printf(&m->arena, "profiles.%c.session_timer.jitter: 0.0%u", p,
 					  (unsigned)network_random(&m->net, 6)));
+		conf_line(c, arena_printf(&m->arena,
+					  "trunks.%c.credentials: { username: u, password: p }",
+					  "AB"[i]));
 	}
 	return conf_text(c);
 }
@@ -329,7 +416,8 @@ static void look_for_leaks(struct model *m)
 	m->dead[0] = m->dead[1] = m->draining = true;
 	m->net.peer[0]->silent = m->net.peer[1]->silent = true;
 	for (unsigned i = 0; i < 100 && u.calls != 0; i++) {
-		engine_order(w->engine[0], &end, w->now);
+		for (unsigned k = 0; k < w->workers; k++)
+			engine_order(w->engine[k], &end, w->now);
 		world_settle(w);
 		world_usage(w, &u);
 	}

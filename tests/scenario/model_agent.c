@@ -50,6 +50,10 @@ void model_agent_choose(struct model *m, struct model_traits *t)
 	t->names_refresher = one_in(m, 2);
 	t->wants_uas = one_in(m, 2);
 	t->offerless = one_in(m, 10);
+	t->offerless_calls = one_in(m, 10);
+	t->reliable = one_in(m, 3);
+	t->forks = one_in(m, 6);
+	t->challenges = one_in(m, 5) ? (one_in(m, 2) ? 401 : 407) : 0;
 	t->rings = one_in(m, 3) ? TICK_MS(rnd(m, 15000)) : 0;
 	t->refuses_calls = one_in(m, 8) ? final[rnd(m, 4)] : 0;
 	t->answers_after = one_in(m, 4) ? TICK_MS(rnd(m, 3000)) : 0;
@@ -93,7 +97,7 @@ static bool is_busy(struct dialog *d, tick_t now)
 	       their_request_open(d, now);
 }
 
-static void respond(struct model *m, struct dialog *d, struct got *g, int status, const char *line)
+void model_respond(struct model *m, struct dialog *d, struct got *g, int status, const char *line)
 {
 	struct change change = {.details = &line, .n_details = line != NULL};
 	struct text text = draft_response(&m->arena, d, g, status, &change);
@@ -154,6 +158,8 @@ static void accept(struct model *m, struct dialog *d, struct got *g)
 	d->agreed = d->sdp;
 	settle_body(d, g->w);
 	network_send(&m->net, d->peer, text.bytes, text.len, NULL);
+	if (initial)
+		model_answer_twice(m, d, g);
 	w = wire_parse(&m->arena, text.bytes, text.len, &why);
 	if (w != NULL)
 		automatic_learn(&m->net, d, w, false);
@@ -176,6 +182,14 @@ static tick_t thinks(const struct model_traits *t, const struct got *g)
 	return g->w->to_tag[0] == '\0' ? t->rings : t->answers_after;
 }
 
+static void model_refuse_call(struct model *m, const struct dialog *d)
+{
+	struct model_call *call = model_call_of(m, d);
+
+	if (call != NULL)
+		call->refused = true;
+}
+
 static void take_invite_or_update(struct model *m, struct dialog *d, struct got *g)
 {
 	const struct model_traits *t = &m->traits[model_side(m, d->peer)];
@@ -183,29 +197,32 @@ static void take_invite_or_update(struct model *m, struct dialog *d, struct got 
 	tick_t now = m->net.world.now;
 
 	if (!initial && (!update || has_body(g->w)) && own_offer_open(d, now)) {
-		respond(m, d, g, 491, NULL);
+		model_respond(m, d, g, 491, NULL);
 		return;
 	}
+	if (model_challenge(m, d, g))
+		return;
 	if (too_small(t, g->w)) {
-		respond(m, d, g, 422, arena_printf(&m->arena, "Min-SE: %u", t->min_se_s));
+		model_respond(m, d, g, 422, arena_printf(&m->arena, "Min-SE: %u", t->min_se_s));
 		return;
 	}
 	if (update && t->refuses_update != 0 &&
 	    (!has_body(g->w) || t->refuses_update == 405 || t->refuses_update == 501)) {
-		respond(m, d, g, t->refuses_update, NULL);
+		model_respond(m, d, g, t->refuses_update, NULL);
 		return;
 	}
 	if (!initial && t->refuses_change && makes_inactive(d, g->w)) {
-		respond(m, d, g, 488, NULL);
+		model_respond(m, d, g, 488, NULL);
 		return;
 	}
 	if (initial && t->refuses_calls != 0 && one_in(m, 3)) {
-		respond(m, d, g, t->refuses_calls, NULL);
+		model_refuse_call(m, d);
+		model_respond(m, d, g, t->refuses_calls, NULL);
 		return;
 	}
 	if (initial)
-		respond(m, d, g, 180, NULL);
-	if (!update && thinks(t, g) != 0)
+		model_ring(m, d, g);
+	if (!update && (thinks(t, g) != 0 || (initial && !model_may_answer(m, d))))
 		return; // answered later, by model_agent_run()
 	accept(m, d, g);
 }
@@ -240,6 +257,8 @@ static void took_request(struct model *m, struct peer *p, struct arrival *arriva
 	struct dialog *d = arrival->dialog;
 	struct got *g = got_of(d, w);
 
+	if (g != NULL && !arrival->again && model_took_early(m, d, g))
+		return;
 	if (is(w, "ACK"))
 		settle_body(d, w);
 	if (g == NULL || is(w, "ACK"))
@@ -253,11 +272,13 @@ static void took_request(struct model *m, struct peer *p, struct arrival *arriva
 	if (is(w, "INVITE") || is(w, "UPDATE"))
 		take_invite_or_update(m, d, g);
 	else
-		respond(m, d, g, 200, NULL);
+		model_respond(m, d, g, 200, NULL);
 	if (is(w, "CANCEL")) {
 		g = peer_got(d, "INVITE");
-		if (g != NULL && g->final == 0)
-			respond(m, d, g, 487, NULL);
+		if (g != NULL && g->final == 0) {
+			model_stop_ringing(m, d);
+			model_respond(m, d, g, 487, NULL);
+		}
 	}
 }
 
@@ -304,6 +325,15 @@ static void settle_offer(struct dialog *d, bool accepted)
 	d->sdp.version = version + 1;
 }
 
+// A caller that lives hears an error only if the callee wanted it so.
+static void call_failed(struct model *m, struct model_call *call, const struct wire *w)
+{
+	call->ended = true;
+	if (!call->refused && !call->cancelled && !m->dead[0] && !m->dead[1] && !m->lossy)
+		model_fail(m, "a call that nobody refused was answered %d %s", w->status,
+			   w->reason);
+}
+
 static void took_response(struct model *m, struct arrival *arrival)
 {
 	const struct wire *w = arrival->w;
@@ -313,6 +343,8 @@ static void took_response(struct model *m, struct arrival *arrival)
 
 	while (s != NULL && (s->cseq != w->cseq || strcmp(s->method, w->method) != 0))
 		s = s->next;
+	if (s != NULL && w->status > 100 && w->status < 200 && !arrival->again)
+		model_prack(m, d, w);
 	if (s == NULL || w->status < 200)
 		return;
 	if (is(w, "INVITE"))
@@ -321,7 +353,7 @@ static void took_response(struct model *m, struct arrival *arrival)
 		return;
 	if (is(w, "INVITE") && call != NULL && !call->answered) {
 		if (w->status >= 300) {
-			call->ended = true;
+			call_failed(m, call, w);
 			return;
 		}
 		if (call->cancelled) // it crossed the CANCEL
@@ -337,7 +369,10 @@ static void took_response(struct model *m, struct arrival *arrival)
 		settle_body(d, w);
 		learn(m, d, w);
 	} else if (d->se_s != 0 && d->refresher) {
-		d->refresh_tk = m->net.world.now + TICK_MS(500 + rnd(m, 4000)); // glare: later
+		const char *after = wire_get(w, "Retry-After"); // glare: later
+
+		d->refresh_tk = m->net.world.now + TICK_MS(500 + rnd(m, 4000)) +
+				TICK_S(after != NULL ? (tick_t)wire_number(after) : 0);
 	}
 }
 
@@ -383,9 +418,12 @@ static int timer_lines(struct model *m, const struct model_traits *t, uint32_t s
 	int n = 0;
 
 	lines[n++] = allow_line(t);
+	if (t->se_s != 0)
+		lines[n++] = t->reliable ? "Supported: timer, 100rel" : "Supported: timer";
+	else if (t->reliable)
+		lines[n++] = "Supported: 100rel";
 	if (t->se_s == 0)
 		return n;
-	lines[n++] = "Supported: timer";
 	if (se_s != 0)
 		lines[n++] = arena_printf(&m->arena, "Session-Expires: %u%s", se_s, refresher);
 	return n;
@@ -402,6 +440,8 @@ void model_agent_call(struct model *m, struct model_call *call)
 			    lines);
 
 	lines[n++] = arena_printf(&m->arena, "X-Call: %u", call->id);
+	if (t->offerless_calls)
+		lines[n++] = "no sdp";
 	call->side[0] = peer_dialog_new(&m->arena, m->net.peer[0], "");
 	request(m, call->side[0], "INVITE", lines, n);
 }
@@ -489,7 +529,8 @@ static void answer_late(struct model *m, struct dialog *d, tick_t now)
 	const struct model_traits *t = &m->traits[model_side(m, d->peer)];
 
 	for (struct got *g = d->got; g != NULL && now - g->at < PENDING; g = g->next)
-		if (is(g->w, "INVITE") && g->final == 0 && now >= g->at + thinks(t, g))
+		if (is(g->w, "INVITE") && g->final == 0 && now >= g->at + thinks(t, g) &&
+		    (g->w->to_tag[0] != '\0' || model_may_answer(m, d)))
 			accept(m, d, g);
 }
 
@@ -499,7 +540,8 @@ static tick_t answer_late_next(const struct model *m, struct dialog *d, tick_t n
 	tick_t next = TICK_NEVER;
 
 	for (struct got *g = d->got; g != NULL && now - g->at < PENDING; g = g->next)
-		if (is(g->w, "INVITE") && g->final == 0)
+		if (is(g->w, "INVITE") && g->final == 0 &&
+		    (g->w->to_tag[0] != '\0' || model_may_answer(m, d)))
 			next = earlier(next, g->at + thinks(t, g));
 	return next;
 }
@@ -524,6 +566,7 @@ tick_t model_agent_next(struct model *m)
 			continue;
 		if (may_cancel(call))
 			next = earlier(next, call->cancel_at);
+		next = earlier(next, model_repeat_next(call));
 		if (call->answered)
 			next = earlier(next, earlier(call->hangup_at, call->next_action));
 		for (unsigned side = 0; side < 2; side++) {
@@ -546,6 +589,7 @@ void model_agent_run(struct model *m, tick_t now)
 
 		if (!call->used || call->ended)
 			continue;
+		model_repeat_run(m, call, now);
 		for (unsigned side = 0; side < 2; side++) {
 			struct dialog *d = call->side[side];
 

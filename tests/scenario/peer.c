@@ -130,6 +130,17 @@ static bool refreshes_target(const char *method)
 	       strcmp(method, "REFER") == 0;
 }
 
+// It belongs to another dialog of a forked INVITE than the one that lives on.
+static bool is_other_fork(const struct dialog *d, const struct wire *w)
+{
+	if (!d->established || strcmp(w->to_tag, d->tag) == 0)
+		return false;
+	for (int i = 0; i < d->n_used_tags; i++)
+		if (strcmp(w->to_tag, d->used_tags[i]) == 0)
+			return true;
+	return false;
+}
+
 static bool receive_request(struct arena *a, struct dialog *d, const struct wire *w, tick_t now)
 {
 	struct got *g;
@@ -150,11 +161,12 @@ static bool receive_request(struct arena *a, struct dialog *d, const struct wire
 	}
 	if (refreshes_target(w->method))
 		learn_target(a, d, w);
+	if (is_other_fork(d, w))
+		return false;
 	if (strcmp(w->method, "ACK") == 0) {
-		struct got *invite = peer_got(d, "INVITE");
-
-		if (invite != NULL)
-			invite->acked = true;
+		for (struct got *i = d->got; i != NULL; i = i->next)
+			if (strcmp(i->w->method, "INVITE") == 0 && i->w->cseq == w->cseq)
+				i->acked = true;
 	}
 	if (strcmp(w->method, "BYE") == 0)
 		d->ended = true;
