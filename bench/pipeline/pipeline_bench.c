@@ -2,9 +2,11 @@
 // A worker of the data plane over ports in memory (net_ring): frames with SIP messages in, all its
 // stages, frames out. The worker's rounds are run by this thread, so that only they are timed, by
 // CPU time of the thread; what peers do is not. Time of the protocol is virtual: CALL_US a call.
-//   pipeline_bench [--mode calls|refresh|dialog] [--held CALLS] [--count N] [--once]
+//   pipeline_bench [--mode calls|refresh|dialog] [--held CALLS] [--count N] [--warm N] [--once]
 // calls: 7 messages in a call; refresh: a caller's UPDATE, answered here; dialog: INFO and its 200.
-// Prints one JSON line. Of the stages, times are by the TSC in rounds that nobody interrupted.
+// What is timed is the steady state: --warm of the same came before, by default so many that their
+// transactions have begun to end. Prints one JSON line. Of the stages, times are by the TSC in
+// rounds that nobody interrupted.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -376,11 +378,18 @@ static void report(enum mode mode, uint32_t held, uint64_t n, uint64_t before)
 	       sizeof(struct call) / 2, sizeof(struct txn));
 }
 
+// Transactions live for 32 s of virtual time.
+static uint64_t warm_up(enum mode mode)
+{
+	return 40000000 /
+	       (mode == MODE_CALLS ? CALL_US : CALL_US / 7 * (mode == MODE_DIALOG ? 2 : 1));
+}
+
 int main(int argc, char **argv)
 {
 	enum mode mode = MODE_CALLS;
 	uint32_t held = 10000;
-	uint64_t n = 100000, before, done;
+	uint64_t n = 100000, warm = UINT64_MAX, before, done;
 
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--held") == 0 && i + 1 < argc)
@@ -388,7 +397,9 @@ int main(int argc, char **argv)
 		else if (strcmp(argv[i], "--count") == 0 && i + 1 < argc)
 			n = strtoull(argv[++i], NULL, 10);
 		else if (strcmp(argv[i], "--once") == 0)
-			held = n = 200;
+			held = n = warm = 200;
+		else if (strcmp(argv[i], "--warm") == 0 && i + 1 < argc)
+			warm = strtoull(argv[++i], NULL, 10);
 		else if (strcmp(argv[i], "--mode") == 0 && i + 1 < argc)
 			for (i++, mode = MODE_DIALOG; mode != MODE_CALLS; mode--)
 				if (strcmp(argv[i], mode_names[mode]) == 0)
@@ -401,13 +412,15 @@ int main(int argc, char **argv)
 		run(MODE_CALLS, 1, held, true);
 	run(MODE_CALLS, held - PEERS_TRUNKS, held, true);
 	before = resident_bytes() - before;
+	run(mode, warm != UINT64_MAX ? warm : warm_up(mode), held, false);
+	done = mode == MODE_CALLS ? peers_ended() : peers_answered();
 	time_stages();
 	messages = busy_ns = clean_messages = clean_tsc = 0;
 	memset(stage_tsc, 0, sizeof(stage_tsc));
 	run(mode, n, held, false);
 	report(mode, held, n, before);
 	// What a run claims has to have happened.
-	done = mode == MODE_CALLS ? peers_ended() : peers_answered();
+	done = (mode == MODE_CALLS ? peers_ended() : peers_answered()) - done;
 	if (peers_refused() == 0 && done >= n)
 		return 0;
 	fprintf(stderr, "%" PRIu64 " of %" PRIu64 " done\n", done, n);
