@@ -27,12 +27,10 @@ static bool answer_again_larger(struct engine *e, const struct txn *t, const str
 	struct leg *leg = engine_leg(e, t->call, SIDE_B);
 	const struct sip_msg *invite;
 	struct st_policy policy;
-	struct st_seen seen;
 
 	leg_read_policy(e, leg, &policy);
-	st_read(&seen, in->msg);
 	stat_add(&e->p.trunk_stats[leg->trunk].too_small_in, 1);
-	if (st_after_422(&policy, &leg->st, &t->offered, &seen) == ST_RETRY_GIVE_UP)
+	if (st_after_422(&policy, &leg->st, &t->offered, leg_seen(e, in->msg)) == ST_RETRY_GIVE_UP)
 		return false;
 	invite = answer_invite(e, t->call);
 	return invite != NULL && setup_send_invite(e, t->call, invite, SLICE_NONE);
@@ -261,7 +259,6 @@ static void answer_first(struct engine *e, struct txn *t, const struct inbound *
 	struct txn *invite = &e->txns[a->invite_in];
 	struct leg_text *text =
 		text_of_response(e, early_text(e, t->call, fork), in->msg, in->to_tag);
-	const struct sip_msg *request = txn_request(e, invite);
 	struct st_headers timer;
 	struct compose what = {.from = in->msg,
 			       .body = COMPOSE_CROSS_BODY,
@@ -270,7 +267,7 @@ static void answer_first(struct engine *e, struct txn *t, const struct inbound *
 			       .timer = &timer};
 	struct sip_buf *reply;
 
-	if (text == NULL || request == NULL || !answer_take_fork(e, t->call, fork)) {
+	if (text == NULL || invite->received == NULL || !answer_take_fork(e, t->call, fork)) {
 		text_put(e, text);
 		midcall_send_ack(e, t, leg_text_of(b), NULL);
 		release_unanswered(e, t->call, 500, CAUSE_INTERNAL, NULL);
@@ -281,7 +278,7 @@ static void answer_first(struct engine *e, struct txn *t, const struct inbound *
 	t->flow = b->flow; // the ACK goes where the dialog says
 	b->agent = leg_agent(e, in->msg);
 	leg_take_timer(e, t->call, SIDE_B, &t->offered, in->msg);
-	timer = leg_answer_timer(e, t->call, SIDE_A, request, ST_INITIAL);
+	timer = leg_answer_timer(e, t->call, SIDE_A, &invite->asked, ST_INITIAL);
 	t->flags |= TXN_ANSWERED;
 	leg_owe_ack(b, t->cseq);
 	txn_join(e, invite, t);

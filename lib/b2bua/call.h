@@ -130,8 +130,8 @@ enum txn_role {
 	TXN_SETUP,   // the INVITE that builds the egress leg
 	TXN_RELAY,   // a request of the other leg's peer, passed on
 	TXN_REFRESH, // UPDATE or re-INVITE of ours
-	TXN_BYE,     // nobody waits for the answer
-	TXN_CANCEL,  // likewise
+	TXN_BYE,
+	TXN_CANCEL,  // nobody waits for the answer
 	TXN_PING,    // OPTIONS to a trunk's peer
 	TXN_REOFFER, // re-INVITE of ours that carries a late answer to the other leg
 };
@@ -154,8 +154,7 @@ struct txn {
 	uint32_t cseq;
 	uint32_t call; // POOL_NONE: none
 	uint32_t call_gen;
-	uint32_t pair; // transaction on the other leg that waits for this one, or that it waits
-		       // for; NO_TXN
+	uint32_t pair; // the other leg's, that waits for this one or that it waits for; NO_TXN
 	uint32_t pair_gen;
 	uint64_t key; // server: in the transaction table; 0 in client transactions
 	// line 1
@@ -172,9 +171,14 @@ struct txn {
 	};
 	// line 2
 	alignas(64) struct flow flow; // server: where the request came from; client: where it goes
-	struct st_headers offered;    // client: session timer headers of the request
-	uint32_t cancel, cancel_gen;  // client INVITE: its CANCEL, or NO_TXN
-	uint32_t surplus; // client INVITE: hash of the To tag whose unwanted 2xx got its BYE
+	union {
+		struct {			     // client
+			struct st_headers offered;   // session timer headers of the request
+			uint32_t cancel, cancel_gen; // INVITE: its CANCEL, or NO_TXN
+			uint32_t surplus; // INVITE: hash of the To tag whose unwanted 2xx got BYE
+		};
+		struct st_seen asked; // server: timer headers of the INVITE that began a call
+	};
 };
 
 enum txn_flag {

@@ -134,8 +134,7 @@ void compose_crossing(struct engine *e, struct outbuf *o, const struct txn *t,
 static uint32_t compose_options(const struct engine *e, const struct leg *leg,
 				const struct sip_msg *from)
 {
-	uint32_t options =
-		from != NULL ? sip_list_options(from, SIP_H_SUPPORTED).bits : leg->options;
+	uint32_t options = from != NULL ? leg_supported(e, from) : leg->options;
 	struct st_policy policy;
 
 	leg_read_policy(e, leg, &policy);
@@ -305,26 +304,65 @@ static struct sip_buf *compose_in_place(struct engine *e, struct sip_buf *reques
 	return buf_ref(e, request);
 }
 
+// Our tag of the dialog that a response belongs to, as text.
+static struct slice compose_tag(struct engine *e, struct outbuf *room, const struct txn *t,
+				uint8_t fork)
+{
+	const struct leg_text *text = leg_text_of(engine_leg(e, t->call, t->side));
+
+	if (t->side == SIDE_A && fork == e->calls[t->call].fork_won && text != NULL)
+		return leg_text_part(text, LEG_TEXT_LOCAL_TAG);
+	leg_put_tag(e, room, t->call, t->side, fork);
+	return outbuf_slice(room);
+}
+
+// The response that went before, if what all responses repeat can be copied from it.
+static const struct sip_buf *compose_before(const struct txn *t)
+{
+	return t->received != NULL && t->sent != NULL && t->sent->lines.at != 0 ? t->sent : NULL;
+}
+
+// What stands in each response to this request. request: NULL if compose_before() is not.
+static void compose_reply_head(struct outbuf *o, const struct txn *t, const struct sip_msg *request,
+			       struct slice to_tag, struct sip_reply_lines *lines)
+{
+	const struct sip_buf *before = request == NULL ? compose_before(t) : NULL;
+
+	if (before != NULL) {
+		sip_build_reply_again(o, before, to_tag, lines);
+		return;
+	}
+	sip_build_reply_lines(o, request, &t->flow, to_tag, lines);
+	if (sip_msg_has(request, SIP_H_RECORD_ROUTE)) // not in each
+		*lines = (struct sip_reply_lines){0};
+}
+
 struct sip_buf *compose_response(struct engine *e, const struct txn *t, uint16_t code, uint8_t fork,
 				 const struct compose *c)
 {
-	const struct sip_msg *request = txn_request(e, t);
+	const struct sip_buf *before = compose_before(t);
+	const struct sip_msg *request = before == NULL ? txn_request(e, t) : NULL;
 	struct leg *leg = engine_leg(e, t->call, t->side);
+	struct sip_reply_lines lines;
 	uint8_t room[TOKEN_LEN];
-	struct outbuf tag = outbuf_of(room, sizeof(room));
-	struct sip_buf *b =
-		request != NULL ? buf_get(e, head_bytes(request) + compose_size(e, t, c)) : NULL;
-	struct outbuf o;
+	struct outbuf tag = outbuf_of(room, sizeof(room)), o;
+	uint32_t size = before != NULL ? before->lines.end : 0;
+	struct sip_buf *b;
 
-	if (b == NULL &&
-	    (request == NULL || code < 200 || t->method == SIP_BYE || t->method == SIP_CANCEL))
+	if (before == NULL && request == NULL)
+		return NULL;
+	if (request != NULL)
+		size = head_bytes(request);
+	b = buf_get(e, size + compose_size(e, t, c));
+	if (b == NULL && (code < 200 || t->method == SIP_BYE || t->method == SIP_CANCEL))
 		return NULL;
 	o = b != NULL ? outbuf_of(b->data, b->cap) : compose_spare(e);
-	if (code != 100)
-		leg_put_tag(e, &tag, t->call, t->side, fork);
-	sip_build_reply_head(&o, request, &t->flow, code,
-			     c->from != NULL ? c->from->reason : SLICE_NONE, outbuf_slice(&tag));
-	if (c->contact)
+	sip_build_status_line(&o, code, c->from != NULL ? c->from->reason : SLICE_NONE);
+	compose_reply_head(&o, t, request, code != 100 ? compose_tag(e, &tag, t, fork) : SLICE_NONE,
+			   &lines);
+	if (code == 100 && request != NULL)
+		sip_build_copy(&o, request, SIP_H_TIMESTAMP);
+	if (c->contact && request != NULL)
 		sip_build_copy(&o, request, SIP_H_RECORD_ROUTE);
 	if (code == 405 && !c->contact) // RFC 3261 s21.4.6; a peer's own Allow does not cross
 		outbuf_put_slice(&o, compose_allow_line());
@@ -332,7 +370,10 @@ struct sip_buf *compose_response(struct engine *e, const struct txn *t, uint16_t
 	if (c->from != NULL)
 		compose_crossing(e, &o, t, c->from, CROSSING);
 	compose_body(e, &o, t, c);
-	return b != NULL ? compose_done(e, b, &o) : compose_in_place(e, t->received, &o);
+	if (b == NULL)
+		return compose_in_place(e, t->received, &o);
+	b->lines = lines;
+	return compose_done(e, b, &o);
 }
 
 struct sip_buf *compose_plain(struct engine *e, const struct inbound *in, uint16_t code,

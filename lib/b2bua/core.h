@@ -41,7 +41,9 @@ struct engine {
 	tick_t out_of_tk;	    // last OUT_OF event
 	bool stopping;		    // no new calls
 	uint32_t probe_count;
-	const struct rx *rx;	// the message being handled, or NULL
+	const struct rx *rx; // the message being handled, or NULL
+	bool has_seen;	     // seen holds what rx says of session timers
+	struct st_seen seen;
 	struct sip_msg scratch; // a kept message, indexed again
 	uint8_t spare[4096];	// an answer being written while no buffer is left (compose.c)
 };
@@ -114,7 +116,7 @@ void leg_read_policy(const struct engine *e, const struct leg *leg, struct st_po
 uint32_t leg_jitter(const struct engine *e, uint32_t call, unsigned side);
 // The timer that a 2xx of ours sets on the leg now; its headers.
 struct st_headers leg_answer_timer(struct engine *e, uint32_t call, unsigned side,
-				   const struct sip_msg *request, unsigned flags);
+				   const struct st_seen *request, unsigned flags);
 // The timer that a 2xx of the peer sets on the leg now.
 void leg_take_timer(struct engine *e, uint32_t call, unsigned side,
 		    const struct st_headers *offered, const struct sip_msg *answer);
@@ -126,7 +128,13 @@ void leg_count_timer(struct engine *e, struct leg *leg, bool answered);
 tick_t leg_ring_timeout(const struct engine *e, const struct leg *leg);
 void leg_stop_timer(struct engine *e, struct leg *leg);
 // Remember what any message of the dialog says of the peer's abilities (RFC 3261 s20.5).
-void leg_learn(struct leg *leg, const struct sip_msg *msg);
+void leg_learn(struct engine *e, struct leg *leg, const struct sip_msg *msg);
+// What a message says of session timers; of the one being handled it is read once. The result is
+// good until the next call.
+const struct st_seen *leg_seen(struct engine *e, const struct sip_msg *msg);
+// Option tags in Supported and in Require, SIP_OPTION_BIT.
+uint32_t leg_supported(const struct engine *e, const struct sip_msg *msg);
+uint32_t leg_required(const struct engine *e, const struct sip_msg *msg);
 // A hash of User-Agent or Server; 0 when the message has neither.
 uint64_t leg_agent(const struct engine *e, const struct sip_msg *msg);
 // Where requests of this dialog go: the next hop if it is an address that the trunk owns, else

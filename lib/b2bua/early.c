@@ -116,7 +116,7 @@ void early_response(struct engine *e, struct txn *t, struct inbound *in)
 			return;
 	}
 	if (in->rx->class.has_allow && fork == 0)
-		leg_learn(engine_leg(e, t->call, SIDE_B), in->msg);
+		leg_learn(e, engine_leg(e, t->call, SIDE_B), in->msg);
 	if (c->ringing_tk == 0 && in->msg->status == 180)
 		c->ringing_tk = e->now;
 	early_relay(e, invite, in, fork);

@@ -152,7 +152,7 @@ static unsigned inbound_in_dialog(struct engine *e, struct inbound *in)
 		engine_hold(e, in->call);
 		leg->last_proof_tk = e->now;
 		if (in->rx->class.has_allow)
-			leg_learn(leg, in->msg);
+			leg_learn(e, leg, in->msg);
 		if ((leg->flags & LEG_SYMMETRIC) != 0) // its address may have changed behind NAT
 			leg->flow = in->rx->flow;
 		if (in->method == SIP_ACK)
@@ -301,6 +301,7 @@ unsigned engine_message(struct engine *e, struct rx *rx, tick_t now)
 		return VERDICT_DROP_SCANNER;
 	inbound_count(e, rx, (uint16_t)trunk);
 	e->rx = rx;
+	e->has_seen = false;
 	verdict = inbound_message(e, rx, (uint16_t)trunk);
 	e->rx = NULL;
 	rx->has_ids = rx->has_token = false;

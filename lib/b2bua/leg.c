@@ -35,19 +35,17 @@ static unsigned leg_other_has_timer(const struct engine *e, uint32_t call, unsig
 }
 
 struct st_headers leg_answer_timer(struct engine *e, uint32_t call, unsigned side,
-				   const struct sip_msg *request, unsigned flags)
+				   const struct st_seen *seen, unsigned flags)
 {
 	struct leg *leg = engine_leg(e, call, side);
 	uint8_t flips = leg->st.flips;
 	struct st_policy policy;
-	struct st_seen seen;
 	struct st_headers headers;
 
 	leg_read_policy(e, leg, &policy);
-	st_read(&seen, request);
-	if (seen.bad)
+	if (seen->bad)
 		stat_add(&e->p.trunk_stats[leg->trunk].bad_timer_headers, 1);
-	headers = st_answer(&policy, &leg->st, &seen, flags | leg_other_has_timer(e, call, side),
+	headers = st_answer(&policy, &leg->st, seen, flags | leg_other_has_timer(e, call, side),
 			    e->now, leg_jitter(e, call, side));
 	if (leg->st.flips != flips)
 		stat_add(&e->p.trunk_stats[leg->trunk].role_flips, 1);
@@ -60,14 +58,13 @@ void leg_take_timer(struct engine *e, uint32_t call, unsigned side,
 {
 	struct leg *leg = engine_leg(e, call, side);
 	bool first = (leg->st.flags & ST_LEG_ESTABLISHED) == 0;
+	const struct st_seen *seen = leg_seen(e, answer);
 	struct st_policy policy;
-	struct st_seen seen;
 
 	leg_read_policy(e, leg, &policy);
-	st_read(&seen, answer);
-	if (seen.bad)
+	if (seen->bad)
 		stat_add(&e->p.trunk_stats[leg->trunk].bad_timer_headers, 1);
-	st_accept(&policy, &leg->st, offered, &seen, e->now, leg_jitter(e, call, side));
+	st_accept(&policy, &leg->st, offered, seen, e->now, leg_jitter(e, call, side));
 	if (first && (leg->st.flags & ST_LEG_UNASKED) != 0)
 		stat_add(&e->p.trunk_stats[leg->trunk].unasked, 1);
 	leg_count_timer(e, leg, first);
@@ -113,12 +110,41 @@ void leg_stop_timer(struct engine *e, struct leg *leg)
 	leg_count_timer(e, leg, false);
 }
 
-void leg_learn(struct leg *leg, const struct sip_msg *msg)
+void leg_learn(struct engine *e, struct leg *leg, const struct sip_msg *msg)
 {
-	struct st_seen seen;
+	st_learn(&leg->st, leg_seen(e, msg));
+}
 
-	st_read(&seen, msg);
-	st_learn(&leg->st, &seen);
+// Classification has read its lists.
+static bool leg_is_handled(const struct engine *e, const struct sip_msg *msg)
+{
+	return e->rx != NULL && msg == &e->rx->msg;
+}
+
+uint32_t leg_supported(const struct engine *e, const struct sip_msg *msg)
+{
+	return leg_is_handled(e, msg) ? e->rx->class.supported
+				      : sip_list_options(msg, SIP_H_SUPPORTED).bits;
+}
+
+uint32_t leg_required(const struct engine *e, const struct sip_msg *msg)
+{
+	return leg_is_handled(e, msg) ? e->rx->class.required
+				      : sip_list_options(msg, SIP_H_REQUIRE).bits;
+}
+
+const struct st_seen *leg_seen(struct engine *e, const struct sip_msg *msg)
+{
+	if (leg_is_handled(e, msg) && e->has_seen)
+		return &e->seen;
+	e->has_seen = leg_is_handled(e, msg);
+	if (!e->has_seen) {
+		st_read(&e->seen, msg);
+		return &e->seen;
+	}
+	st_read_listed(&e->seen, msg, e->rx->class.supported, e->rx->class.required,
+		       e->rx->class.allow);
+	return &e->seen;
 }
 
 uint64_t leg_agent(const struct engine *e, const struct sip_msg *msg)

@@ -116,7 +116,7 @@ static bool midcall_send(struct engine *e, struct txn *t, const struct sip_msg *
 	if (sip_msg_has(request, SIP_H_MAX_FORWARDS))
 		(void)sip_max_forwards_parse(&hops, sip_msg_value(request, SIP_H_MAX_FORWARDS));
 	what.max_forwards = hops > 1 ? hops - 1u : 1;
-	what.require = sip_list_options(request, SIP_H_REQUIRE).bits & ~SIP_OPTION_BIT(TIMER);
+	what.require = leg_required(e, request) & ~SIP_OPTION_BIT(TIMER);
 	t->cseq = ++leg->local_cseq;
 	t->flow = leg->flow;
 	if (request->body.len != 0 && text_is_sdp(sip_msg_value(request, SIP_H_CONTENT_TYPE)))
@@ -191,13 +191,11 @@ static uint16_t midcall_timer_conflict(struct engine *e, const struct inbound *i
 {
 	struct leg *leg = engine_leg(e, in->call, in->side);
 	struct st_policy policy;
-	struct st_seen seen;
 	struct st_headers headers;
 	unsigned code;
 
 	leg_read_policy(e, leg, &policy);
-	st_read(&seen, in->msg);
-	code = st_refuse(&policy, &leg->st, &seen, 0, &headers);
+	code = st_refuse(&policy, &leg->st, leg_seen(e, in->msg), 0, &headers);
 	if (code == 422) {
 		stat_add(&e->p.trunk_stats[leg->trunk].too_small_out, 1);
 		sip_build_header_u32(lines, SIP_H_MIN_SE, headers.min_se_s);

@@ -80,7 +80,7 @@ unsigned refresh_answer(struct engine *e, struct inbound *in)
 	}
 	if (in->method == SIP_INVITE || in->msg->body.len != 0)
 		what.body = COMPOSE_STORED_BODY;
-	timer = leg_answer_timer(e, in->call, in->side, in->msg, ST_REFRESH_ONLY);
+	timer = leg_answer_timer(e, in->call, in->side, leg_seen(e, in->msg), ST_REFRESH_ONLY);
 	text = text_of_target(e, leg_text_of(leg), in->msg);
 	if (text != NULL) {
 		leg_set_text(e, leg, text);
@@ -295,12 +295,10 @@ static void refresh_failed(struct engine *e, struct txn *t, uint16_t code,
 
 	if (code == 422) {
 		struct st_policy policy;
-		struct st_seen seen;
 
 		leg_read_policy(e, leg, &policy);
-		st_read(&seen, response);
 		stat_add(&e->p.trunk_stats[leg->trunk].too_small_in, 1);
-		(void)st_after_422(&policy, &leg->st, &t->offered, &seen);
+		(void)st_after_422(&policy, &leg->st, &t->offered, leg_seen(e, response));
 	}
 	if (code != 491 && t->role == TXN_REFRESH)
 		leg->refreshes_failed++;

@@ -156,7 +156,8 @@ static void relay_ok(struct engine *e, struct txn *from, struct txn *t, struct i
 		return;
 	if (target_refresh) {
 		if (asked->state == LEG_CONFIRMED)
-			timer = leg_answer_timer(e, from->call, from->side, request, 0);
+			timer = leg_answer_timer(e, from->call, from->side, leg_seen(e, request),
+						 0);
 		relay_take_timer(e, t, in);
 		if (asked->state == LEG_CONFIRMED &&
 		    engine_leg(e, t->call, t->side)->state == LEG_CONFIRMED)
@@ -199,13 +200,12 @@ static bool relay_again(struct engine *e, struct txn *from, struct txn *t, struc
 	uint8_t room[AUTHORIZE_ROOM];
 	struct outbuf o = outbuf_of(room, sizeof(room));
 	struct st_policy policy;
-	struct st_seen seen;
 
 	if (code == 422) {
 		stat_add(&e->p.trunk_stats[leg->trunk].too_small_in, 1);
 		leg_read_policy(e, leg, &policy);
-		st_read(&seen, in->msg);
-		if (st_after_422(&policy, &leg->st, &t->offered, &seen) == ST_RETRY_GIVE_UP)
+		if (st_after_422(&policy, &leg->st, &t->offered, leg_seen(e, in->msg)) ==
+		    ST_RETRY_GIVE_UP)
 			return false;
 	} else if ((code != 401 && code != 407) || !authorize(e, &o, t, in->msg)) {
 		return false;

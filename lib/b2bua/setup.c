@@ -254,7 +254,7 @@ bool setup_send_invite(struct engine *e, uint32_t call, const struct sip_msg *in
 	what.timer = &t->offered;
 	(void)sip_max_forwards_parse(&hops, sip_msg_value(invite, SIP_H_MAX_FORWARDS));
 	what.max_forwards = hops > 1 ? hops - 1u : 1;
-	what.require = sip_list_options(invite, SIP_H_REQUIRE).bits & ~SIP_OPTION_BIT(TIMER);
+	what.require = leg_required(e, invite) & ~SIP_OPTION_BIT(TIMER);
 	if (e->config->profiles[leg->profile].reliable == CONFIG_RELIABLE_OFF)
 		what.require &= ~SIP_OPTION_BIT(REL100);
 	t->cseq = ++leg->local_cseq;
@@ -416,7 +416,6 @@ static unsigned setup_examine(struct engine *e, struct inbound *in)
 {
 	struct leg leg = {.trunk = in->trunk, .flags = LEG_PROBE};
 	struct st_policy policy;
-	struct st_seen seen;
 	struct st_headers headers;
 	unsigned code;
 
@@ -429,8 +428,7 @@ static unsigned setup_examine(struct engine *e, struct inbound *in)
 		return reply_plain(e, in, 400, SLICE_NONE);
 	}
 	leg_read_policy(e, &leg, &policy);
-	st_read(&seen, in->msg);
-	code = st_refuse(&policy, &leg.st, &seen, ST_INITIAL, &headers);
+	code = st_refuse(&policy, &leg.st, leg_seen(e, in->msg), ST_INITIAL, &headers);
 	if (code != 0)
 		release_refused(e, in,
 				code == 422 ? CAUSE_INTERVAL_TOO_SMALL : CAUSE_EXTENSION_REFUSED,

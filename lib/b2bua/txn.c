@@ -83,7 +83,7 @@ static struct txn *txn_new(struct engine *e, uint32_t call, unsigned side)
 	t->gen = gen;
 	t->call = call;
 	t->side = (uint8_t)side;
-	t->pair = t->cancel = NO_TXN;
+	t->pair = NO_TXN;
 	t->started_tk = e->now;
 	if (call != POOL_NONE) {
 		t->call_gen = e->calls[call].gen;
@@ -255,6 +255,7 @@ static uint64_t txn_merge_key(const struct engine *e, const struct inbound *in)
 void txn_note_initial(struct engine *e, struct txn *t, const struct inbound *in)
 {
 	t->flags |= TXN_INITIAL;
+	t->asked = *leg_seen(e, in->msg);
 	t->merged = txn_merge_key(e, in);
 	if (table_insert(e->txn_table, t->merged, txn_index(e, t)) != 0)
 		t->merged = 0; // a copy of it would begin a call of its own
@@ -384,6 +385,7 @@ struct txn *txn_new_client(struct engine *e, enum sip_method method, enum txn_ro
 	if (t == NULL)
 		return NULL;
 	t->machine = method == SIP_INVITE ? TXN_INVITE_CLIENT : TXN_CLIENT;
+	t->cancel = NO_TXN;
 	t->method = (uint8_t)method;
 	t->role = (uint8_t)role;
 	stat_add(&e->p.stats->client_transactions, 1);
@@ -509,10 +511,10 @@ void txn_cancel(struct engine *e, struct txn *t)
 // branch.
 struct txn *txn_for_method(struct engine *e, struct txn *t, enum sip_method method)
 {
-	if (method == SIP_CANCEL && t->method == SIP_INVITE)
-		return t->cancel != NO_TXN ? txn_at(e, t->cancel, t->cancel_gen) : NULL;
 	if (t->machine != TXN_INVITE_CLIENT && t->machine != TXN_CLIENT)
 		return NULL;
+	if (method == SIP_CANCEL && t->method == SIP_INVITE)
+		return t->cancel != NO_TXN ? txn_at(e, t->cancel, t->cancel_gen) : NULL;
 	return t->method == method ? t : NULL;
 }
 

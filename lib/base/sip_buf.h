@@ -7,12 +7,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+// Where in a response the lines stand that each response to its request repeats: Via, From, To,
+// Call-ID, CSeq. All zero: not known.
+struct sip_reply_lines {
+	uint16_t at;   // behind the status line
+	uint16_t tag;  // where our To tag stands, or would: ";tag=" and the tag
+	uint16_t rest; // behind it
+	uint16_t end;  // behind CSeq
+};
+
 struct sip_buf {
-	uint8_t *data; // first byte of the SIP message; fixed while references exist
-	uint32_t len;  // bytes of the message
-	uint32_t cap;  // bytes there is room for from data on
-	uint32_t refs; // W, R: owning worker; 0 = back to the shell
-	uint32_t room; // the shell's: which pool it came from
+	uint8_t *data;		      // first byte of the SIP message; fixed while references exist
+	uint32_t len;		      // bytes of the message
+	uint32_t cap;		      // bytes there is room for from data on
+	uint32_t refs;		      // W, R: owning worker; 0 = back to the shell
+	struct sip_reply_lines lines; // of a response that the engine wrote
 };
 
 // One direction of a UDP 5-tuple: from a port's own address to a peer.

@@ -91,10 +91,8 @@ struct st_seen {
 	uint32_t min_se_s; // as it counts: at least ST_FLOOR_S (ST-06); 0 = none
 	uint32_t allow;	   // SIP_METHOD_BIT; valid if has_allow
 	uint8_t refresher; // enum st_refresher
-	bool has_se;
-	bool has_allow;
-	bool supported; // Supported: timer
-	bool required;	// Require: timer
+	bool has_se, has_allow;
+	bool supported, required; // timer
 	bool bad; // Session-Expires or Min-SE that cannot be read or breaks the RFC: counted (P7)
 };
 
@@ -114,13 +112,15 @@ enum st_request_flag {
 	ST_REFRESH_ONLY = 4, // nothing but the session is refreshed: answered here, not relayed
 };
 
-// Read what an INVITE or UPDATE, a 2xx to one, or a 422 says. Unreadable headers count as absent,
-// never as an error (P7, P25); two that contradict each other too.
+// Read what an INVITE or UPDATE, a 2xx to one, or a 422 says. Unreadable and contradictory headers
+// count as absent, never as an error (P7, P25).
 void st_read(struct st_seen *seen, const struct sip_msg *m);
+// The same from what the three lists hold: SIP_OPTION_BIT, SIP_METHOD_BIT.
+void st_read_listed(struct st_seen *seen, const struct sip_msg *m, uint32_t supported,
+		    uint32_t required, uint32_t allow);
 
 // Remember Allow and Supported. The functions below do it themselves; for other messages of the
-// dialog (1xx, OPTIONS) call it alone. Min-SE counts in INVITE, UPDATE and 422 only (ST-07), so it
-// is not learned here.
+// dialog call it alone. Min-SE, which counts in few (ST-07), is not learned here.
 void st_learn(struct st_leg *leg, const struct st_seen *seen);
 
 // --- as UAS

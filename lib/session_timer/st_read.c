@@ -51,14 +51,22 @@ static void st_read_min(struct st_seen *seen, const struct sip_msg *m)
 	seen->min_se_s = st_max(seconds, ST_FLOOR_S);
 }
 
-void st_read(struct st_seen *seen, const struct sip_msg *m)
+void st_read_listed(struct st_seen *seen, const struct sip_msg *m, uint32_t supported,
+		    uint32_t required, uint32_t allow)
 {
-	*seen = (struct st_seen){0};
+	*seen = (struct st_seen){
+		.has_allow = sip_msg_has(m, SIP_H_ALLOW),
+		.allow = allow,
+		.supported = (supported & SIP_OPTION_BIT(TIMER)) != 0,
+		.required = (required & SIP_OPTION_BIT(TIMER)) != 0,
+	};
 	st_read_interval(seen, m);
 	st_read_min(seen, m);
-	seen->has_allow = sip_msg_has(m, SIP_H_ALLOW);
-	if (seen->has_allow)
-		seen->allow = sip_list_methods(m, SIP_H_ALLOW);
-	seen->supported = (sip_list_options(m, SIP_H_SUPPORTED).bits & SIP_OPTION_BIT(TIMER)) != 0;
-	seen->required = (sip_list_options(m, SIP_H_REQUIRE).bits & SIP_OPTION_BIT(TIMER)) != 0;
+}
+
+void st_read(struct st_seen *seen, const struct sip_msg *m)
+{
+	st_read_listed(seen, m, sip_list_options(m, SIP_H_SUPPORTED).bits,
+		       sip_list_options(m, SIP_H_REQUIRE).bits,
+		       sip_msg_has(m, SIP_H_ALLOW) ? sip_list_methods(m, SIP_H_ALLOW) : 0);
 }

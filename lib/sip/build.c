@@ -317,18 +317,34 @@ static void put_vias(struct outbuf *o, const struct sip_msg *m, const struct flo
 		sip_build_copy_field(o, m, f);
 }
 
-static void put_to(struct outbuf *o, const struct sip_msg *m, struct slice to_tag)
+static void put_tag(struct outbuf *o, struct slice tag)
+{
+	if (tag.len == 0)
+		return;
+	outbuf_put_lit(o, ";tag=");
+	outbuf_put_slice(o, tag);
+}
+
+// True: To can take a tag of ours; lines says where.
+static bool put_to(struct outbuf *o, const struct sip_msg *m, struct slice to_tag,
+		   struct sip_reply_lines *lines)
 {
 	const struct sip_field *f = sip_msg_first(m, SIP_H_TO);
 	struct slice value, tag;
-	bool add;
+	bool free;
 
 	if (f == NULL)
-		return;
+		return false;
 	value = sip_msg_field_value(m, f);
-	add = to_tag.len != 0 && f->next == SIP_FIELD_NONE &&
-	      sip_name_addr_value_tag(value, &tag) == 0 && tag.p == NULL;
-	sip_build_name_addr(o, SIP_H_TO, value, add ? to_tag : SLICE_NONE);
+	free = f->next == SIP_FIELD_NONE && sip_name_addr_value_tag(value, &tag) == 0 &&
+	       tag.p == NULL;
+	put_name(o, SIP_H_TO);
+	sip_build_value(o, value);
+	lines->tag = (uint16_t)o->len;
+	put_tag(o, free ? to_tag : SLICE_NONE);
+	lines->rest = (uint16_t)o->len;
+	put_crlf(o);
+	return free;
 }
 
 static void put_first(struct outbuf *o, const struct sip_msg *m, enum sip_header id)
@@ -337,15 +353,43 @@ static void put_first(struct outbuf *o, const struct sip_msg *m, enum sip_header
 		sip_build_header(o, id, sip_msg_value(m, id));
 }
 
+void sip_build_reply_lines(struct outbuf *o, const struct sip_msg *m, const struct flow *flow,
+			   struct slice to_tag, struct sip_reply_lines *lines)
+{
+	bool free;
+
+	lines->at = (uint16_t)o->len;
+	put_vias(o, m, flow);
+	put_first(o, m, SIP_H_FROM);
+	free = put_to(o, m, to_tag, lines);
+	put_first(o, m, SIP_H_CALL_ID);
+	put_first(o, m, SIP_H_CSEQ);
+	lines->end = (uint16_t)o->len;
+	if (!free || o->full || o->len > UINT16_MAX)
+		*lines = (struct sip_reply_lines){0};
+}
+
+void sip_build_reply_again(struct outbuf *o, const struct sip_buf *before, struct slice to_tag,
+			   struct sip_reply_lines *lines)
+{
+	const struct sip_reply_lines *b = &before->lines;
+
+	lines->at = (uint16_t)o->len;
+	outbuf_put(o, before->data + b->at, (size_t)(b->tag - b->at));
+	lines->tag = (uint16_t)o->len;
+	put_tag(o, to_tag);
+	lines->rest = (uint16_t)o->len;
+	outbuf_put(o, before->data + b->rest, (size_t)(b->end - b->rest));
+	lines->end = (uint16_t)o->len;
+}
+
 void sip_build_reply_head(struct outbuf *o, const struct sip_msg *m, const struct flow *flow,
 			  unsigned code, struct slice reason, struct slice to_tag)
 {
+	struct sip_reply_lines lines;
+
 	sip_build_status_line(o, code, reason);
-	put_vias(o, m, flow);
-	put_first(o, m, SIP_H_FROM);
-	put_to(o, m, code != 100 ? to_tag : SLICE_NONE);
-	put_first(o, m, SIP_H_CALL_ID);
-	put_first(o, m, SIP_H_CSEQ);
+	sip_build_reply_lines(o, m, flow, code != 100 ? to_tag : SLICE_NONE, &lines);
 	if (code == 100)
 		put_first(o, m, SIP_H_TIMESTAMP);
 }

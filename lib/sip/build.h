@@ -64,6 +64,13 @@ void sip_build_body_of(struct outbuf *o, const struct sip_msg *m);
 // there is replaced), From, To, Call-ID, CSeq, and Timestamp in a 100. to_tag is added where To has
 // none and code is not 100. Further headers and sip_build_body() follow. Record-Route, where a
 // dialog begins, is sip_build_copy()'s.
+// The lines between status line and Timestamp, and where they stand; *lines is zero if To has a tag
+// already.
+void sip_build_reply_lines(struct outbuf *o, const struct sip_msg *m, const struct flow *flow,
+			   struct slice to_tag, struct sip_reply_lines *lines);
+// The same lines copied from a response before, whose lines are not zero; the tag may be another.
+void sip_build_reply_again(struct outbuf *o, const struct sip_buf *before, struct slice to_tag,
+			   struct sip_reply_lines *lines);
 void sip_build_reply_head(struct outbuf *o, const struct sip_msg *m, const struct flow *flow,
 			  unsigned code, struct slice reason, struct slice to_tag);
 
