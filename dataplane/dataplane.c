@@ -55,9 +55,9 @@ static void count_buffers(struct dataplane *dp, const struct config *c)
 }
 
 // Bytes that DPDK takes: buffers, rings, statistics, stages.
-static uint64_t count_bytes(const struct dataplane *dp)
+static uint64_t count_bytes(const struct dataplane *dp, bool hugepages)
 {
-	return mbuf_pools_bytes(dp->n_small, dp->n_large) +
+	return mbuf_pools_bytes(dp->n_small, dp->n_large, hugepages) +
 	       dp->n_workers * (sizeof(struct worker) + (8u << 20));
 }
 
@@ -184,6 +184,7 @@ static int start(struct dataplane **out, const struct dataplane_params *params,
 {
 	const struct config *c = params->config;
 	struct dataplane *dp = memory_lazy(sizeof(*dp));
+	uint64_t bytes[2];
 	int rc;
 
 	if (dp == NULL)
@@ -193,7 +194,9 @@ static int start(struct dataplane **out, const struct dataplane_params *params,
 	dp->n_workers = c->system.workers.n;
 	dp->busy = c->system.idle == CONFIG_IDLE_BUSY;
 	count_buffers(dp, c);
-	rc = eal_start(c, count_bytes(dp), &dp->hugepages, params->why);
+	bytes[0] = count_bytes(dp, false);
+	bytes[1] = count_bytes(dp, true);
+	rc = eal_start(c, bytes, &dp->hugepages, params->why);
 	if (rc != 0)
 		goto fail;
 	rc = build(dp, params, pipeline);

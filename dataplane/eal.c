@@ -175,11 +175,11 @@ static void hush_libraries(void)
 	}
 }
 
-int eal_start(const struct config *c, uint64_t bytes, bool *hugepages, struct outbuf *why)
+int eal_start(const struct config *c, const uint64_t bytes[2], bool *hugepages, struct outbuf *why)
 {
 	struct eal_args a = {.text = outbuf_of(eal_text, sizeof(eal_text))};
 	char prefix[32];
-	int rc = choose_hugepages(c, bytes, hugepages, why);
+	int rc = choose_hugepages(c, bytes[1], hugepages, why);
 
 	if (rc != 0)
 		return rc;
@@ -187,7 +187,7 @@ int eal_start(const struct config *c, uint64_t bytes, bool *hugepages, struct ou
 	arg(&a, "verge");
 	arg_lcores(&a, c);
 	arg_devices(&a, c);
-	arg_memory(&a, *hugepages, bytes);
+	arg_memory(&a, *hugepages, bytes[*hugepages]);
 	arg(&a, "--file-prefix");
 	arg(&a, prefix);
 	arg(&a, "--no-telemetry");

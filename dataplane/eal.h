@@ -8,12 +8,13 @@
 #include "config/config.h"
 
 // Start EAL: the calling thread becomes the main lcore, lcore 1 + i is worker i.
-// In:     bytes - memory that packet buffers and rings will take from it.
+// In:     bytes - memory that packet buffers and rings will take from it: [0] of ordinary pages,
+//         [1] of hugepages.
 // Out:    *hugepages - whether memory comes from hugepages.
 // Errors: -ENOMEM hugepages are required and too few are free; -EINVAL an argument of system.eal or
 // a
 //         CPU that is not there; -EALREADY it was started before. *why says more.
-int eal_start(const struct config *c, uint64_t bytes, bool *hugepages, struct outbuf *why);
+int eal_start(const struct config *c, const uint64_t bytes[2], bool *hugepages, struct outbuf *why);
 void eal_stop(void);
 
 // Hugepage memory that is free on this machine, in bytes.

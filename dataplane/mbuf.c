@@ -36,13 +36,24 @@ void mbuf_pools_free(struct mbuf_pools *pools)
 	pools->small = pools->large = NULL;
 }
 
-uint64_t mbuf_pools_bytes(unsigned small, unsigned large)
+// With ordinary pages DPDK lets no object cross a page unless it is longer than one.
+static uint64_t object_bytes(uint64_t bytes, bool hugepages)
+{
+	uint64_t page = hugepages ? 1 : 4096;
+
+	if (bytes >= page)
+		return (bytes + page - 1) / page * page;
+	return page / (page / bytes);
+}
+
+uint64_t mbuf_pools_bytes(unsigned small, unsigned large, bool hugepages)
 {
 	const uint64_t each = sizeof(struct rte_mbuf) + sizeof(struct mbuf_priv) +
 			      RTE_PKTMBUF_HEADROOM +
 			      192; // header, trailer, padding between objects
 
-	return small * (each + MBUF_SMALL_ROOM) + large * (each + MBUF_LARGE_ROOM);
+	return small * object_bytes(each + MBUF_SMALL_ROOM, hugepages) +
+	       large * object_bytes(each + MBUF_LARGE_ROOM, hugepages);
 }
 
 struct rte_mbuf *mbuf_get(const struct mbuf_pools *pools, uint32_t size)

@@ -62,8 +62,8 @@ static inline uint8_t *mbuf_prepend(struct rte_mbuf *m, uint32_t n)
 // Errors: -ENOMEM.
 int mbuf_pools_create(struct mbuf_pools *pools, unsigned small, unsigned large);
 void mbuf_pools_free(struct mbuf_pools *pools);
-// Bytes of memory that they take.
-uint64_t mbuf_pools_bytes(unsigned small, unsigned large);
+// Bytes of memory that they take, from hugepages or from ordinary ones.
+uint64_t mbuf_pools_bytes(unsigned small, unsigned large, bool hugepages);
 
 // A buffer with room for `size` bytes behind the headroom; NULL when there is none left or size is
 // above MBUF_LARGE_ROOM.
