@@ -320,6 +320,8 @@ unsigned engine_unparsable(struct engine *e, struct rx *rx, int error, tick_t no
 
 	e->now = now;
 	rx->about = (struct msg_about){POOL_NONE, 0, CONFIG_NONE, SIDE_A};
+	// Its slot of the burst may still say what an earlier message was.
+	rx->has_ids = rx->has_token = false;
 	if (error == -ENOMSG)
 		return VERDICT_KEEPALIVE;
 	if (trunk < 0)
