@@ -161,6 +161,9 @@ def suite_replay(options):
 def suite_bench(options):
     """Benchmarks run one round, so that they never rot; numbers are made by hand."""
     yield from meson_tests("debug", ["micro"], options, "bench", ["--benchmark"])
+    ok, seconds, output = command(["bench/loadgen/loadgen", "once", "--build",
+                                   VARIANTS["debug"][0], "--calls", "5000"], 120)
+    yield Result("bench", "loadgen over memif", ok, seconds, output)
 
 
 def suite_scenario(options):

@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What is measured, each by its definition (RFC 7501, RFC 7502; for session timers: bench/README.md).
+
+Each method takes a Rig whose generator is idle and returns a dictionary for the JSON output."""
+
+import time
+
+from rig import RigError
+
+HOLD_MS = 100
+THRESHOLD_MS = 4000
+FAILURES = ("late", "refused_503", "refused_other", "unanswered", "byes_failed", "ended_by_verge",
+            "no_bye", "no_ack")
+
+
+def delays(report, *names):
+    """p50, p99, p99.9 and the largest, in us."""
+    return {name: {k: round(v / 1000, 1) if k != "n" else v
+                   for k, v in report[name + "_ns"].items()} for name in names}
+
+
+def failures(report):
+    """Attempts that failed, and calls that did not end as they should."""
+    return sum(report[name] for name in FAILURES)
+
+
+def counters(rig):
+    return rig.ctl("stats")["result"]["workers"]
+
+
+def quiescent(rig, seconds=70):
+    """Wait until verge holds no call and no transaction: each trial begins from the same state."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        now = counters(rig)
+        if now["calls"] + now["server_transactions"] + now["client_transactions"] == 0:
+            return
+        time.sleep(0.2)
+    raise RigError(f"calls or transactions are left after {seconds} s")
+
+
+def trial(rig, rate, seconds, hold_ms=HOLD_MS, refresh_rate=0):
+    """rate x seconds sessions, begun at this rate; what became of them."""
+    sessions = int(rate * seconds)
+    before, cpu = (counters(rig), rig.cpu_seconds()) if rig.verge else ({}, {})
+    rig.zero()
+    rig.set(rate=rate, calls=sessions, hold_ms=hold_ms, threshold_ms=THRESHOLD_MS,
+            refresh_rate=refresh_rate)
+    time.sleep(seconds)
+    report = rig.until(lambda r: r["calls_left"] == 0 and r["used"] == 0,
+                       hold_ms / 1000 + THRESHOLD_MS / 1000 + 3)
+    rig.set(rate=0, calls=0, refresh_rate=0)
+    tried = report["attempts"]
+    out = {"rate": rate, "sessions": sessions, "attempts": tried, "not_made": sessions - tried,
+           "established": report["established"], "failures": failures(report) + report["used"],
+           "retransmissions": report["retrans_out"], "wire_full": report["wire_full"],
+           "refused_503": report["refused_503"], "unanswered": report["unanswered"],
+           **delays(report, "forward", "setup", "bye")}
+    if rig.verge and tried:
+        after, end = counters(rig), rig.cpu_seconds()
+        out["worker_us_per_call"] = round((after["busy_us"] - before["busy_us"]) / tried, 2)
+        out["control_us_per_call"] = round(1e6 * (end["verge"] - cpu["verge"]) / tried, 2)
+    return out
+
+
+def clean(result):
+    """No session attempt failed (RFC 7501 s3.4.1), and all of them were made as planned."""
+    return result["failures"] == 0 and result["not_made"] <= result["sessions"] // 100
+
+
+def search(run, start, resolution=0.03, most=40):
+    """RFC 7502 s4.10: up by a step while trials are clean; back and half the step when one is not,
+    until the step is below resolution. Returns (highest clean rate, all trials)."""
+    rate, step, good, trials = start, start, 0, []
+    while len(trials) < most and step >= resolution * max(rate, 1):
+        result = run(int(rate))
+        trials.append(result)
+        print(f"  {int(rate):8} /s  {'clean' if clean(result) else 'not clean'}", flush=True)
+        if clean(result):
+            good = int(rate)
+        else:
+            step /= 2
+        rate = good + step
+    return good, trials
+
+
+def warm_up(rig, rate, seconds):
+    """Touch the memory that trials will use."""
+    trial(rig, rate, seconds)
+    quiescent(rig)
+
+
+def establishment_rate(rig, options):
+    """Session Establishment Rate; then delays at 50 % and 90 % of it."""
+    def run(rate):
+        result = trial(rig, rate, options.seconds)
+        if rig.verge:
+            quiescent(rig)
+        return result
+    if rig.verge:
+        warm_up(rig, options.rate / 2, options.seconds)
+    best, trials = search(run, options.rate)
+    out = {"session_establishment_rate": best, "trials": trials}
+    for share in (50, 90):
+        out[f"at_{share}_percent"] = run(int(best * share / 100)) if best else None
+    return out
+
+
+def hold(rig, calls, rate):
+    """Bring calls up and keep them; the report once they are."""
+    rig.zero()
+    rig.set(rate=rate, calls=calls, hold_ms=0, threshold_ms=THRESHOLD_MS)
+    report = rig.until(lambda r: r["calls_left"] == 0 and r["up"] + failures(r) >= r["attempts"],
+                       calls / rate * 3 + 20)
+    rig.set(rate=0, calls=0)
+    if report["up"] != calls:
+        raise RigError(f"{report['up']} of {calls} calls are up: {failures(report)} failed, "
+                       f"{report['behind']} not made")
+    return report
+
+
+def release(rig, rate):
+    """End all held calls by BYE."""
+    up = rig.report()["up"]
+    rig.set(end_rate=rate)
+    report = rig.until(lambda r: r["used"] == 0, up / rate * 3 + 30)
+    rig.set(end_rate=0)
+    return report
+
+
+def held_capacity(rig, options):
+    """Held Session Capacity: sessions kept for 2 x SE with timers on both legs, none lost by a timer.
+    The number is given (memory decides it); the run says whether it holds."""
+    memory = rig.memory()
+    hold(rig, options.held, options.rate)
+    used = rig.memory() - memory
+    rig.zero()
+    seconds = options.hold_seconds or 2 * options.se
+    time.sleep(seconds)
+    report = rig.report()
+    out = {"held_sessions": options.held, "legs": 2 * options.held, "seconds": seconds,
+           "session_expires": options.se, "lost": report["ended_by_verge"],
+           "still_up": report["up"], "refreshes": report["refreshes"],
+           "refreshes_per_s": round(report["refreshes"] * 1000 / report["ms"], 1),
+           "resident_mib": rig.memory() >> 20, "bytes_per_leg": round(used / (2 * options.held)),
+           "memory_growth_mib": (rig.memory() - memory - used) >> 20}
+    end = release(rig, options.rate)
+    out["byes_failed"] = end["byes_failed"] + end["no_bye"]
+    return out
+
+
+def refresh_trial(rig, rate, seconds, kind=0):
+    """Refreshes of the peers in held calls at a rate; verge answers them."""
+    before = counters(rig)
+    rig.zero()
+    rig.set(refresh_rate=rate, refresh_kind=kind, threshold_ms=THRESHOLD_MS)
+    time.sleep(seconds)
+    rig.set(refresh_rate=0)
+    report = rig.until(lambda r: r["requests_ok"] + r["requests_failed"] >= r["requests"],
+                       THRESHOLD_MS / 1000 + 2)
+    sent = report["requests"]
+    after = counters(rig)
+    return {"rate": rate, "sessions": int(rate * seconds), "attempts": sent,
+            "not_made": max(0, int(rate * seconds) - sent),
+            "failures": report["requests_failed"] + report["ended_by_verge"],
+            "retransmissions": report["retrans_out"], "wire_full": report["wire_full"],
+            "worker_us_each": round((after["busy_us"] - before["busy_us"]) / max(1, sent), 3),
+            **delays(report, "request")}
+
+
+def refresh_rate(rig, options):
+    """Refresh Rate (answered) by UPDATE and the Refresh Response Delay at 50 % and 90 % of it."""
+    hold(rig, options.held, options.rate)
+
+    def run(rate):
+        result = refresh_trial(rig, rate, options.seconds)
+        time.sleep(options.drain)
+        return result
+    run(options.refreshes / 2)
+    best, trials = search(run, options.refreshes)
+    out = {"held_sessions": options.held, "method": "UPDATE", "refresh_rate_answered": best,
+           "trials": trials}
+    for share in (50, 90):
+        out[f"at_{share}_percent"] = run(int(best * share / 100)) if best else None
+    release(rig, options.rate)
+    return out
+
+
+def accuracy(rig, options):
+    """Timer Accuracy: verge's refreshes against the instant half an interval after the last proof of
+    the session, with jitter 0; and Refresh Rate (sent): how many that were a second."""
+    rig.set(plan_ms=options.se * 1000 * options.refresh_at)
+    hold(rig, options.held, options.rate)
+    rig.zero()
+    time.sleep(options.hold_seconds or options.se)
+    report = rig.report()
+    shell = rig.ctl("stats")["result"]
+    out = {"legs": 2 * options.held, "session_expires": options.se, "refreshes": report["refreshes"],
+           "refreshes_per_s": round(report["refreshes"] * 1000 / report["ms"], 1),
+           "lost": report["ended_by_verge"], **delays(report, "late_by", "early_by"),
+           "lateness_of_verge": shell["workers"].get("lateness")}
+    rig.set(plan_ms=0)
+    release(rig, options.rate)
+    return out
+
+
+def spread(rig, options):
+    """Refresh Spread: peak and mean of refreshes per 100 ms after a synchronous set-up."""
+    hold(rig, options.held, options.rate)
+    rig.zero()
+    time.sleep(options.se * options.refresh_at + 3)
+    report = rig.report()
+    bins = report["spread"]
+    first = next((i for i, n in enumerate(bins) if n), 0)
+    window = bins[first:]
+    mean = sum(window) / max(1, len(window))
+    out = {"legs": 2 * options.held, "set_up_s": round(options.held / options.rate, 2),
+           "refreshes": sum(bins), "window_s": len(window) / 10, "peak_per_100ms": max(window or [0]),
+           "mean_per_100ms": round(mean, 1), "peak_to_mean": round(max(window or [0]) / mean, 2)
+           if mean else None, "lost": report["ended_by_verge"], "bins": bins}
+    release(rig, options.rate)
+    return out
+
+
+def once(rig, options):
+    """Every kind of message once or a few times: does all of it work? For continuous integration."""
+    calls = trial(rig, 500, 1)
+    hold(rig, 200, 500)
+    kinds = [refresh_trial(rig, 500, 1, kind) for kind in range(3)]
+    rig.zero()
+    for kind in range(4):
+        rig.set(flood_kind=kind, flood_rate=500)
+        time.sleep(0.5)
+    rig.set(flood_rate=0)
+    time.sleep(0.2)
+    flood = rig.report()
+    rig.zero()
+    end = release(rig, 500)
+    wrong = calls["failures"] + sum(k["failures"] for k in kinds) + end["byes_failed"]
+    if wrong or not flood["flood_answers"] or flood["unreadable"] or any(
+            k["attempts"] < 400 for k in kinds) or calls["established"] < 400:
+        raise RigError(f"calls {calls}\nrequests {kinds}\nflood {flood['flood_answers']}, "
+                       f"unreadable {flood['unreadable']}\n{rig.log('loadgen')}")
+    return {"calls": calls, "requests": kinds, "flood": flood["flood"],
+            "flood_answers": flood["flood_answers"]}
