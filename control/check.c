@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "config/config_policy.h"
+#include "control/devices.h"
 
 #define PREVIEW_MAX (8u << 20)
 #define PRINT_MAX   (128u << 10)
@@ -47,6 +48,8 @@ int check_run(const char *path, FILE *out, FILE *err)
 	config_errors_print(&errors, err);
 	if (rc == -ENOMEM)
 		fprintf(err, "%s: error: out of memory\n", path);
+	if (rc == 0)
+		(void)devices_check(c, path, NULL, err);
 	if (rc == 0)
 		rc = preview(c, out);
 	if (rc == 0)

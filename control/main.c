@@ -3,7 +3,6 @@
 // usage.
 #include <errno.h>
 #include <getopt.h>
-#include <grp.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,8 +17,10 @@
 #include <unistd.h>
 
 #include "control/check.h"
+#include "control/devices.h"
 #include "control/hash.h"
 #include "control/loop.h"
+#include "control/privileges.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -137,21 +138,6 @@ static int make_run_dir(const struct config *config, const struct passwd *user, 
 	return 0;
 }
 
-static int drop_privileges(const struct passwd *user, struct log *log)
-{
-	if (user == NULL)
-		return 0;
-	// all threads: glibc sees to that
-	if (initgroups(user->pw_name, user->pw_gid) != 0 || setgid(user->pw_gid) != 0 ||
-	    setuid(user->pw_uid) != 0) {
-		log_event(log, CONTROL_ERROR, "start", "user_failed user=%s error=\"%s\"",
-			  user->pw_name, strerrordesc_np(errno));
-		return -errno;
-	}
-	log_event(log, CONTROL_INFO, "start", "became user=%s", user->pw_name);
-	return 0;
-}
-
 static int find_user(const struct config *config, struct log *log, const struct passwd **user)
 {
 	const char *name = config->system.user;
@@ -185,6 +171,8 @@ static int start_dataplane(struct loop *l)
 		log_event(l->log, rc != 0 ? CONTROL_ERROR : CONTROL_WARNING, "start",
 			  "%s text=\"%s\"", rc != 0 ? "dataplane_failed" : "dataplane", line);
 	}
+	if (rc != 0)
+		(void)devices_check(l->config, l->path, NULL, stderr);
 	if (rc != 0 && why.len == 0)
 		log_event(l->log, CONTROL_ERROR, "start", "dataplane_failed error=\"%s\"",
 			  strerrordesc_np(-rc));
@@ -200,9 +188,11 @@ static int run(struct loop *l)
 		rc = make_run_dir(l->config, user, l->log);
 	if (rc == 0)
 		rc = start_dataplane(l);
-	if (rc != 0)
+	if (rc != 0) {
+		privileges_explain(l->log);
 		return rc;
-	rc = drop_privileges(user, l->log);
+	}
+	rc = privileges_drop(user, l->config, l->log);
 	if (rc == 0)
 		rc = loop_open(l);
 	if (rc == 0) {
@@ -214,6 +204,7 @@ static int run(struct loop *l)
 		notify("STOPPING=1");
 	}
 	loop_close(l);
+	privileges_for_stop();
 	dataplane_stop(l->dp);
 	return rc;
 }
@@ -241,6 +232,7 @@ static int serve(const char *path)
 	l.path = path;
 	if (read_config(&l) != 0)
 		return EXIT_FAILURE;
+	privileges_at_start();
 	l.signals = open_signals();
 	l.log = log_new(&l.config->log);
 	l.live = aligned_alloc(64, CONFIG_MAX_TRUNKS * sizeof(*l.live));

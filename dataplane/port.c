@@ -32,9 +32,11 @@ static int refuse(struct outbuf *why, const struct device *d, const char *what, 
 	outbuf_put_str(why, d->ports[0]->name);
 	outbuf_put_str(why, ": ");
 	outbuf_put_str(why, what);
-	outbuf_put_str(why, " (");
-	outbuf_put_str(why, rte_strerror(rc < 0 ? -rc : rc));
-	outbuf_put_str(why, ")");
+	if (rc != -1) { // which is what drivers say for anything, not EPERM
+		outbuf_put_str(why, " (");
+		outbuf_put_str(why, rte_strerror(rc < 0 ? -rc : rc));
+		outbuf_put_str(why, ")");
+	}
 	return rc < 0 ? rc : -EINVAL;
 }
 

@@ -57,13 +57,17 @@ def config(lab, driver="af_packet", workers=1, timer=None, profile=None, capacit
 
 
 class Verge:
-    def __init__(self, lab, conf, name="verge"):
+    @staticmethod
+    def program():
+        return os.path.join(ROOT, BUILD, "control", "verge")
+
+    def __init__(self, lab, conf, name="verge", prefix=()):
         self.lab, self.conf = lab, conf
         self.path = os.path.join(lab.dir, name + ".yaml")
-        self.binary = os.path.join(ROOT, BUILD, "control", "verge")
+        self.binary = self.program()
         self.ctl = os.path.join(ROOT, BUILD, "control", "vergectl")
         self.write(conf)
-        self.process = lab.start(name, [self.binary, "-c", self.path], "s")
+        self.process = lab.start(name, [*prefix, self.binary, "-c", self.path], "s")
         self.base = None
         try:
             wait_for("verge ready", self._ready, 20)
