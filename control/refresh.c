@@ -10,6 +10,7 @@ static_assert((int)ST_METHOD_UPDATE_SDP == REFRESH_UPDATE_SDP, "one ladder, two 
 static_assert((int)ST_METHOD_INVITE == REFRESH_INVITE, "one ladder, two names");
 
 #define METHOD_BIT(method) (1u << (method))
+#define STARVED_RETRY	   TICK_S(1)
 #define ANY_UPDATE	   (METHOD_BIT(REFRESH_UPDATE) | METHOD_BIT(REFRESH_UPDATE_SDP))
 
 static const char *const method_words[] = {
@@ -214,6 +215,7 @@ void refresh_retry(struct control *c, struct control_leg *leg)
 		pace_send(c, leg);
 		return;
 	}
+	leg->why = CAUSE_NONE;
 	core_leg_stage(c, leg, LEG_IDLE);
 	pace_submit(c, leg);
 }
@@ -314,10 +316,25 @@ static void act(struct control *c, struct control_leg *leg, const struct event *
 	}
 }
 
+// The worker had no buffer or transaction for it: nobody has refused anything, and nothing is known
+// of the peer. Again soon, up to the end of the session.
+static void starved(struct control *c, struct control_leg *leg)
+{
+	tick_t at = c->now + STARVED_RETRY;
+
+	leg->why = CAUSE_SESSION_EXPIRED_LOCAL;
+	leg->was_sent = false;
+	core_leg_stage(c, leg, LEG_WAITING);
+	if (at >= leg->expiry_tk || heap_put(&c->timers, &leg->timer.node, at) != 0)
+		core_leg_stage(c, leg, LEG_IDLE);
+}
+
 void refresh_done(struct control *c, unsigned worker, const struct event *event)
 {
 	struct control_leg *leg = core_leg(c, worker, event->call, event->gen, event->side);
 	unsigned code = event->refresh_done.code;
+	// it never left: the worker's word
+	bool own = (code == 491 || code == 503) && event->refresh_done.rtt_us == 0;
 	struct st_next_step step;
 
 	if (event->refresh_done.method >= REFRESH_METHOD_N)
@@ -334,8 +351,13 @@ void refresh_done(struct control *c, unsigned worker, const struct event *event)
 	}
 	leg->expiry_tk = event->refresh_done.expiry_tk;
 	leg->peer = event->refresh_done.timer;
-	remember_attempt(leg, event->refresh_done.method, event->refresh_done.sent_tk, event->at,
-			 code);
+	if (own && code == 503) {
+		starved(c, leg);
+		return;
+	}
+	if (!own)
+		remember_attempt(leg, event->refresh_done.method, event->refresh_done.sent_tk,
+				 event->at, code);
 	if (code == 0)
 		leg->silent |= (uint8_t)METHOD_BIT(event->refresh_done.method);
 	step = judge(c, leg, event);

@@ -66,7 +66,8 @@ struct event {
 			tick_t planned_tk; // the refresh point that it served
 			tick_t sent_tk;	   // first transmission
 			tick_t expiry_tk;  // when the session ends as things stand now
-			uint32_t rtt_us;   // request to final response; 0 = none came
+			uint32_t rtt_us;   // request to final response; 0 = none came: code 491 and
+					   // 503 are then the worker's own, it could not send
 			uint32_t retry_after_s;
 			uint16_t code;	// final response; 0 = none came
 			uint8_t method; // enum refresh_method

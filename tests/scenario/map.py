@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Which case proves which requirement: the table in README.md, made from the `proves:` lines of the
 cases. Without arguments it checks that the table is up to date, that each id is proven or named in
-elsewhere.txt with the reason, and that no case names an id that does not exist; --write writes the
-table anew."""
+elsewhere.txt with the reason, that no case names an id that does not exist, and that each cause of a CDR is reached; --write writes
+the table anew."""
 
 import collections
 import pathlib
@@ -36,6 +36,13 @@ def proofs():
             if path.stem not in found[word]:
                 found[word].append(path.stem)
     return found
+
+
+def causes():
+    """The words of release.cause that no case expects in a CDR."""
+    words = re.findall(r'^CAUSE\(\w+, .*?"(\w+)"', (HERE.parents[1] / "lib/msg/cause.def").read_text(), re.M)
+    cases = " ".join(path.read_text() for path in (HERE / "cases").glob("*.scn"))
+    return [word for word in words if word != "none" and not re.search(rf"(?<!\w)cause\s*=\s*{word}\b", cases)]
 
 
 def elsewhere():
@@ -77,6 +84,7 @@ def main():
     problems += [f"{word}: a case proves it, yet elsewhere.txt says that none can"
                  for word in ids() if found.get(word) and word in reasons]
     problems += [f"{', '.join(found[word])}: there is no {word}" for word in found if word not in known]
+    problems += [f"no case has a CDR with cause={word} (lib/msg/cause.def)" for word in causes()]
     if "--write" in sys.argv:
         readme.write_text(wanted)
     elif text != wanted:
