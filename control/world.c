@@ -22,7 +22,7 @@ static const struct classify_db *classifier(void)
 {
 	static struct classify_db *db;
 
-	if (db == NULL && classify_db_compile(&db, NULL, 0) != 0)
+	if (db == NULL && classify_db_compile(&db, NULL, NULL) != 0)
 		abort();
 	return db;
 }

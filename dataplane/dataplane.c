@@ -148,7 +148,7 @@ static int build(struct dataplane *dp, const struct dataplane_params *params,
 	int rc = mbuf_pools_create(&dp->pools, dp->n_small, dp->n_large);
 
 	if (rc == 0 && !dp->links_only)
-		rc = classify_db_compile(&dp->patterns, NULL, 0);
+		rc = classify_db_compile(&dp->patterns, NULL, NULL);
 	if (rc == 0)
 		rc = make_workers(dp, params, pipeline);
 	if (rc != 0) {

@@ -51,6 +51,10 @@ BENCH(classify_scalar, BATCH)
 	bench_keep(out.kind);
 }
 
+static const struct classify_header headers[] = {{SLICE_NONE, SIP_H_USER_AGENT},
+						 {SLICE_NONE, CLASSIFY_REQUEST_URI}};
+#define COUNT_HEADERS 2
+
 static void prepare(void)
 {
 	static char text[PATTERNS][32];
@@ -65,13 +69,18 @@ static void prepare(void)
 		int n = snprintf(text[i], sizeof(text[i]), "%c%cscan-%x", 'a' + i % 26,
 				 'a' + i / 26 % 26, i * 2654435761u);
 
-		patterns[i] = (struct classify_pattern){
-			slice_of(text[i], (size_t)n), (uint16_t)(i % CLASSIFY_RULES),
-			(uint8_t)(i % 4 == 0 ? CLASSIFY_START_LINE : CLASSIFY_AGENT)};
+		patterns[i] = (struct classify_pattern){.text = slice_of(text[i], (size_t)n),
+							.id = (uint16_t)i,
+							.header = (uint8_t)(i % COUNT_HEADERS),
+							.any_case = true};
 	}
-	if (classify_db_compile(&db_0, NULL, 0) != 0 ||
-	    classify_db_compile(&db_200, patterns, 200) != 0 ||
-	    classify_db_compile(&db_1000, patterns, PATTERNS) != 0 ||
+	if (classify_db_compile(&db_0, NULL, NULL) != 0 ||
+	    classify_db_compile(&db_200,
+				&(struct classify_rules){headers, patterns, COUNT_HEADERS, 200},
+				NULL) != 0 ||
+	    classify_db_compile(
+		    &db_1000, &(struct classify_rules){headers, patterns, COUNT_HEADERS, PATTERNS},
+		    NULL) != 0 ||
 	    classify_scratch_make(&scratch, db_0) != 0 ||
 	    classify_scratch_make(&scratch, db_200) != 0 ||
 	    classify_scratch_make(&scratch, db_1000) != 0)

@@ -346,7 +346,7 @@ static void prepare(uint32_t held)
 
 	if (config_load_text(&config, slice_of_str(config_text), "bench", NULL, NULL, &errors) != 0)
 		abort();
-	if (classify_db_compile(&db, NULL, 0) != 0 || classify_scratch_make(&scratch, db) != 0)
+	if (classify_db_compile(&db, NULL, NULL) != 0 || classify_scratch_make(&scratch, db) != 0)
 		abort();
 	params.live = huge(sizeof(struct trunk_live) * CONFIG_MAX_TRUNKS);
 	params.trunk_stats = huge(sizeof(struct trunk_stats) * CONFIG_MAX_TRUNKS);

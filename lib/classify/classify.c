@@ -54,6 +54,26 @@ static void take_option(struct digest *d, unsigned option, uint32_t to)
 	}
 }
 
+// An operator's pattern, if it is found in its own header. Many reports, as of [0-9] in every
+// number, are not listened to any longer: then whoever asks looks for himself.
+static int take_rule(struct digest *d, unsigned n, uint32_t end)
+{
+	const struct classify_target *target = &d->db->target[n];
+	struct sip_class *out = d->out;
+
+	if (marker_at(d, end - 1) != DIGEST_MARKERS + target->slot)
+		return 0;
+	for (unsigned i = out->n_hits; i > 0; i--)
+		if (out->hits[i - 1] == target->id)
+			return ++d->matches > DIGEST_RULE_MATCHES;
+	if (out->n_hits == CLASSIFY_HITS) {
+		out->hits_all = true;
+		return ++d->matches > DIGEST_RULE_MATCHES;
+	}
+	out->hits[out->n_hits++] = target->id;
+	return ++d->matches > DIGEST_RULE_MATCHES;
+}
+
 static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
 		    void *ctx)
 {
@@ -76,14 +96,8 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
 	case DIGEST_SCANNER:
 		d->out->scanner |= marker_at(d, end - 1) == DIGEST_AGENT;
 		break;
-	case DIGEST_RULE + CLASSIFY_START_LINE:
-		if (marker_at(d, end - 1) == DIGEST_START)
-			d->out->rules[n / 64] |= 1ull << n % 64;
-		break;
-	case DIGEST_RULE + CLASSIFY_AGENT:
-		if (marker_at(d, end - 1) == DIGEST_AGENT)
-			d->out->rules[n / 64] |= 1ull << n % 64;
-		break;
+	case DIGEST_RULE:
+		return take_rule(d, n, end);
 	}
 	return 0;
 }
@@ -126,13 +140,15 @@ void classify_message(const struct classify_db *db, struct classify_scratch *scr
 {
 	struct digest d;
 
-	memset(out, 0, sizeof(*out));
+	memset(out, 0, offsetof(struct sip_class, hits));
 	out->method = sip_msg_is_request(m) ? SIP_METHOD_OTHER : SIP_METHOD_NONE;
-	d.out = out;
+	digest_begin(&d, db, out);
 	digest_build(&d, m);
+	digest_build_rules(&d, m);
 	if (hs_scan(db->hs, (const char *)d.bytes, d.len, 0, scratch->hs, on_match, &d) !=
 	    HS_SUCCESS) {
-		classify_message_scalar(m, out); // scratch of another database: never seen
+		classify_message_scalar(m, out); // ended early by take_rule()
+		out->hits_all = true;
 		return;
 	}
 	out->exact = !d.odd;
@@ -144,9 +160,23 @@ void classify_message(const struct classify_db *db, struct classify_scratch *scr
 	digest_finish(m, out);
 }
 
+void classify_rules_only(const struct classify_db *db, struct classify_scratch *scratch,
+			 const struct sip_msg *m, struct sip_class *out)
+{
+	struct digest d;
+
+	out->hits_all = false;
+	out->n_hits = 0;
+	digest_begin(&d, db, out);
+	digest_build_rules(&d, m);
+	if (d.len != 0 && hs_scan(db->hs, (const char *)d.bytes, d.len, 0, scratch->hs, on_match,
+				  &d) != HS_SUCCESS)
+		out->hits_all = true;
+}
+
 void classify_message_scalar(const struct sip_msg *m, struct sip_class *out)
 {
-	memset(out, 0, sizeof(*out));
+	memset(out, 0, offsetof(struct sip_class, hits));
 	out->method = m->method;
 	out->status_class = (uint8_t)(m->status / 100);
 	digest_lists_scalar(m, out);

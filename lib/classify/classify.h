@@ -7,7 +7,9 @@
 
 #include "sip/message.h"
 
-#define CLASSIFY_RULES 256 // operator patterns that a database can report
+#define CLASSIFY_PATTERNS 8192 // of an operator, in one database
+#define CLASSIFY_HEADERS  64   // that they look at
+#define CLASSIFY_HITS	  24   // that are told one by one
 
 // What a message counts as; statistics and the early decisions of the call logic.
 enum sip_kind {
@@ -47,32 +49,54 @@ struct sip_class {
 	bool has_allow;		 // the message has Allow at all, also an empty one
 	bool unknown_required;	 // Require or Proxy-Require lists a tag that sip.def does not (420)
 	bool scanner;		 // User-Agent or Server of a known attack tool
-	bool exact; // false: lists with quotes, or more than the digest holds, were read by the
-		    // scalar parsers instead; the result is the same
-	uint64_t rules[CLASSIFY_RULES / 64]; // operator patterns that matched, bit by id
+	// false: lists with quotes, or more than the digest holds, were read by the scalar parsers
+	// instead; the result is the same
+	bool exact;
+	// any operator pattern may match: too many did, or not all was looked at
+	bool hits_all;
+	uint8_t n_hits;
+	// ids of operator patterns that may match, each once; those that are not here do not
+	uint16_t hits[CLASSIFY_HITS];
 };
 
-// Where an operator's pattern is looked for.
-enum classify_field { CLASSIFY_START_LINE, CLASSIFY_AGENT, CLASSIFY_FIELD_N };
+#define CLASSIFY_REQUEST_URI SIP_H_N // as classify_header.id
 
+struct classify_header {
+	struct slice name; // of SIP_H_OTHER
+	uint8_t id;	   // enum sip_header, or CLASSIFY_REQUEST_URI
+};
+
+// Found in the value of a header; folds are spaces there.
 struct classify_pattern {
-	struct slice text; // literal bytes, at least one; any case matches
-	uint16_t id; // bit in sip_class.rules, below CLASSIFY_RULES; several patterns may share one
-	uint8_t field; // enum classify_field
+	struct slice text; // a literal, or a regular expression
+	uint16_t id;	   // what is reported; several patterns may share one
+	uint8_t header;	   // index in classify_rules.headers
+	bool is_regex;	   // may be reported where PCRE2 would not match, never the other way
+	bool any_case;
+	bool whole; // a literal that is the whole value
+};
+
+// What an operator looks for.
+struct classify_rules {
+	const struct classify_header *headers;
+	const struct classify_pattern *patterns;
+	uint32_t n_headers, n_patterns;
 };
 
 struct classify_db;
 struct classify_scratch;
 
-// Compile the built-in patterns and n more.
-// Out:    *db, freed by classify_db_free().
-// Errors: -EINVAL an empty pattern, or an id or field out of range; -ENOMEM; -ENOTSUP this CPU
-// cannot run
-//         Hyperscan (SSSE3).
-// Cost:   milliseconds, up to 200 ms for hundreds of patterns. Allocates: never on the packet path.
-int classify_db_compile(struct classify_db **db, const struct classify_pattern *patterns,
-			uint32_t n);
+// Compile the built-in patterns and an operator's; rules NULL: none. Only headers that rules name
+// are looked at for them. Out:    *db, freed by classify_db_free(). Errors: -EINVAL an empty
+// pattern, one that Hyperscan refuses (*bad, if not NULL, is its index), or
+//         a number out of range; -ENOMEM; -ENOTSUP this CPU cannot run Hyperscan (SSSE3).
+// Cost:   milliseconds, a second for a thousand expressions. Allocates: never on the packet path.
+int classify_db_compile(struct classify_db **db, const struct classify_rules *rules, uint32_t *bad);
 void classify_db_free(struct classify_db *db);
+
+// Can Hyperscan find this expression? 0; -ENODATA it matches everywhere or looks at what is not in
+// the value, so nothing can be told in advance; -EINVAL it is refused, why[] says why; -ENOMEM.
+int classify_pattern_check(struct slice regex, bool any_case, char *why, size_t room);
 
 // Scratch of one worker, good for every database that it was made or grown for. *scratch is NULL or
 // from an earlier call. 0 or -ENOMEM. Allocates.
@@ -82,6 +106,10 @@ void classify_scratch_free(struct classify_scratch *scratch);
 // Classify one message. Never fails; allocates nothing. Any bytes may stand in the values.
 void classify_message(const struct classify_db *db, struct classify_scratch *scratch,
 		      const struct sip_msg *m, struct sip_class *out);
+
+// Only what an operator's patterns say: n_hits, hits, hits_all. For a message of ours.
+void classify_rules_only(const struct classify_db *db, struct classify_scratch *scratch,
+			 const struct sip_msg *m, struct sip_class *out);
 
 // The same without Hyperscan and without operator patterns: tests compare the two.
 void classify_message_scalar(const struct sip_msg *m, struct sip_class *out);

@@ -6,9 +6,21 @@
 
 #include "classify/classify.h"
 
+struct classify_target {
+	uint16_t id;
+	uint8_t slot;
+};
+
 struct classify_db {
 	hs_database_t *hs;
+	uint32_t n_headers;
+	uint8_t slot[SIP_H_N + 1]; // of a header by id: index in headers, or CLASSIFY_NO_SLOT
+	bool by_name;		   // one of them is SIP_H_OTHER
+	struct classify_header headers[CLASSIFY_HEADERS];
+	struct classify_target target[]; // by number of the operator's pattern
 };
+
+#define CLASSIFY_NO_SLOT 0xff
 
 struct classify_scratch {
 	hs_scratch_t *hs;

@@ -3,6 +3,7 @@
 // scan. Pure; any thread. Allocates nothing; what does not fit is left out and said so.
 #include "classify/digest.h"
 
+#include "classify/classify_hs.h"
 #include "sip/list.h"
 #include "sip/name_addr.h"
 
@@ -105,16 +106,76 @@ static void put_lists(struct digest *d, const struct sip_msg *m, enum sip_header
 	}
 }
 
+void digest_begin(struct digest *d, const struct classify_db *db, struct sip_class *out)
+{
+	d->len = d->n_sections = d->elements = d->known = d->matches = 0;
+	d->odd = false;
+	d->db = db;
+	d->out = out;
+}
+
 void digest_build(struct digest *d, const struct sip_msg *m)
 {
-	d->len = d->n_sections = d->elements = d->known = 0;
-	d->odd = false;
 	put_start_line(d, m);
 	put_lists(d, m, SIP_H_SUPPORTED, DIGEST_SUPPORTED);
 	put_lists(d, m, SIP_H_REQUIRE, DIGEST_REQUIRE);
 	put_lists(d, m, SIP_H_PROXY_REQUIRE, DIGEST_PROXY_REQUIRE);
 	put_agents(d, m, SIP_H_USER_AGENT);
 	put_agents(d, m, SIP_H_SERVER);
+}
+
+static void put_rule_value(struct digest *d, unsigned slot, struct slice value)
+{
+	uint32_t at = d->n_sections;
+
+	if (at == DIGEST_SECTIONS_ALL || value.len + 2 > DIGEST_ALL - d->len) {
+		d->out->hits_all = true;
+		return;
+	}
+	d->bytes[d->len++] = '\n';
+	for (uint32_t i = 0; i < value.len; i++) {
+		uint8_t c = value.p[i];
+
+		if (c == '\r' || c == '\n')
+			c = ' ';
+		if (c < DIGEST_MARKERS) { // could be taken for a marker: patterns do not see it
+			c = '?';
+			d->out->hits_all = true;
+		}
+		d->bytes[d->len++] = c;
+	}
+	d->section[at].marker = (uint8_t)(DIGEST_MARKERS + slot);
+	d->section[at].end = (uint16_t)d->len;
+	d->bytes[d->len++] = '\n';
+	d->n_sections++;
+}
+
+static unsigned slot_of_name(const struct classify_db *db, struct slice name)
+{
+	for (unsigned i = 0; i < db->n_headers; i++)
+		if (db->headers[i].id == SIP_H_OTHER && slice_eq_nocase(name, db->headers[i].name))
+			return i;
+	return CLASSIFY_NO_SLOT;
+}
+
+void digest_build_rules(struct digest *d, const struct sip_msg *m)
+{
+	const struct classify_db *db = d->db;
+
+	if (db->n_headers == 0)
+		return;
+	if (db->slot[CLASSIFY_REQUEST_URI] != CLASSIFY_NO_SLOT && sip_msg_is_request(m))
+		put_rule_value(d, db->slot[CLASSIFY_REQUEST_URI], m->uri);
+	for (unsigned i = 0; i < m->n_fields; i++) {
+		const struct sip_field *f = &m->field[i];
+		unsigned slot = db->slot[f->id];
+
+		if (f->id == SIP_H_OTHER)
+			slot = db->by_name ? slot_of_name(db, sip_msg_field_name(m, f))
+					   : CLASSIFY_NO_SLOT;
+		if (slot != CLASSIFY_NO_SLOT)
+			put_rule_value(d, slot, sip_msg_field_value(m, f));
+	}
 }
 
 void digest_lists_scalar(const struct sip_msg *m, struct sip_class *out)

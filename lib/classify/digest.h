@@ -7,9 +7,12 @@
 
 #include "classify/classify.h"
 
-#define DIGEST_MAX	1024
-#define DIGEST_SECTIONS 32
-#define DIGEST_TEXT_MAX 256 // bytes of the start line and of each agent that are looked at
+#define DIGEST_MAX	    1024 // of the built-in sections
+#define DIGEST_SECTIONS	    32
+#define DIGEST_ALL	    4096 // with those that an operator's patterns look at
+#define DIGEST_SECTIONS_ALL 96
+#define DIGEST_RULE_MATCHES 512 // reports of operator patterns that are listened to
+#define DIGEST_TEXT_MAX	    256 // bytes of the start line and of each agent that are looked at
 
 enum digest_marker {
 	DIGEST_START = 1,
@@ -30,16 +33,21 @@ struct digest {
 	uint32_t n_sections;
 	uint32_t elements; // of Require and Proxy-Require
 	uint32_t known;	   // of them, found by the scan
+	const struct classify_db *db;
+	uint32_t matches; // of operator patterns
 	bool odd; // the lists hold quotes or brackets, or did not fit: not to be read from here
 	struct {
 		uint16_t end; // offset of its zero byte
 		uint8_t marker;
-	} section[DIGEST_SECTIONS];
-	uint8_t bytes[DIGEST_MAX];
+	} section[DIGEST_SECTIONS_ALL];
+	uint8_t bytes[DIGEST_ALL];
 	struct sip_class *out;
 };
 
+void digest_begin(struct digest *d, const struct classify_db *db, struct sip_class *out);
 void digest_build(struct digest *d, const struct sip_msg *m);
+// The values that an operator's patterns look at, each between line ends, so that ^ and $ hold.
+void digest_build_rules(struct digest *d, const struct sip_msg *m);
 
 // Lists of a message by the scalar parsers.
 void digest_lists_scalar(const struct sip_msg *m, struct sip_class *out);

@@ -58,22 +58,19 @@ static int count_step(pcre2_callout_block *, void *ctx)
 	return 0;
 }
 
-size_t regex_scratch_footprint(void)
+struct regex_scratch *regex_scratch_make(void)
 {
-	return sizeof(struct regex_scratch);
-}
+	struct regex_scratch *s = aligned_alloc(alignof(struct regex_scratch), sizeof(*s));
 
-struct regex_scratch *regex_scratch_init(void *mem)
-{
-	struct regex_scratch *s = mem;
-
+	if (s == NULL)
+		return NULL;
 	s->used = 0;
 	s->general = pcre2_general_context_create(take, give, s);
-	if (s->general == NULL)
+	s->limits = s->general != NULL ? pcre2_match_context_create(s->general) : NULL;
+	if (s->limits == NULL) {
+		free(s);
 		return NULL;
-	s->limits = pcre2_match_context_create(s->general);
-	if (s->limits == NULL)
-		return NULL;
+	}
 	pcre2_set_match_limit(s->limits, REGEX_STEPS);
 	pcre2_set_depth_limit(s->limits, REGEX_STEPS);
 	pcre2_set_heap_limit(s->limits, HEAP_KIB);
@@ -81,6 +78,11 @@ struct regex_scratch *regex_scratch_init(void *mem)
 	s->mark = s->used;
 	regex_scratch_reset(s);
 	return s;
+}
+
+void regex_scratch_free(struct regex_scratch *s)
+{
+	free(s); // the contexts lie in it
 }
 
 void regex_scratch_reset(struct regex_scratch *s)

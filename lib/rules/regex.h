@@ -20,10 +20,10 @@ void regex_free(struct regex *re);
 // Highest group number that the pattern has.
 unsigned regex_groups(const struct regex *re);
 
-// What a worker needs to match; memory is the caller's, aligned to 16.
+// What a worker needs to match. Control thread; NULL: no memory.
 struct regex_scratch;
-size_t regex_scratch_footprint(void);
-struct regex_scratch *regex_scratch_init(void *mem); // NULL: never on a footprint's bytes
+struct regex_scratch *regex_scratch_make(void);
+void regex_scratch_free(struct regex_scratch *s);
 // A new message: all steps are there again.
 void regex_scratch_reset(struct regex_scratch *s);
 

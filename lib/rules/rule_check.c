@@ -46,7 +46,11 @@ bool rule_check_pattern(struct slice pattern, bool any_case, char fault[RULE_FAU
 		return wrong(fault, "the regular expression %s",
 			     rc == -EINVAL ? why : "finds no memory");
 	regex_free(re);
-	return true;
+	rc = classify_pattern_check(pattern, any_case, why, sizeof(why));
+	// what Hyperscan cannot look for in advance is only tried by PCRE2 where the header is
+	// there
+	return rc != -EINVAL || strstr(why, "too large") == NULL ||
+	       wrong(fault, "the regular expression is too large: %s", why);
 }
 
 // --- what must stay as it is

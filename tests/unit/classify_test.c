@@ -212,81 +212,155 @@ static void classify_long_values(void **)
 		       &(struct want){SIP_KIND_INVITE, OPT(TIMER), OPT(REL100), .scanner = true});
 }
 
+static const struct classify_header looked_at[] = {
+	{SLICE_NONE, SIP_H_USER_AGENT},
+	{SLICE_LIT("X-Vendor"), SIP_H_OTHER},
+	{SLICE_NONE, CLASSIFY_REQUEST_URI},
+	{SLICE_NONE, SIP_H_TO},
+};
+
+// Literals alone are one kind of database, with one regular expression it is another.
+static const struct classify_pattern patterns[] = {
+	{.text = SLICE_LIT("asterisk"), .id = 3, .header = 0, .any_case = true},
+	{.text = SLICE_LIT("pbx 18"), .id = 255, .header = 0, .any_case = true},
+	{.text = SLICE_LIT("sip:b@"), .id = 64, .header = 2},
+	{.text = SLICE_LIT("Cisco"), .id = 4, .header = 1, .whole = true},
+	{.text = SLICE_LIT(""), .id = 5, .header = 1, .whole = true},
+	{.text = SLICE_LIT("^<sip:.*@c>$"), .id = 700, .header = 3, .is_regex = true},
+	{.text = SLICE_LIT("(?i)\\bpbx\\s+[0-9]+$"), .id = 701, .header = 0, .is_regex = true},
+	{.text = SLICE_LIT("(?=a)as(?!x)"), .id = 702, .header = 1, .is_regex = true},
+};
+
 static void classify_operator_patterns(void **)
 {
-	static const struct classify_pattern patterns[] = {
-		{SLICE_LIT("asterisk"), 3, CLASSIFY_AGENT},
-		{SLICE_LIT("pbx 18"), 255, CLASSIFY_AGENT},
-		{SLICE_LIT("sip:b@"), 64, CLASSIFY_START_LINE},
-		{SLICE_LIT("freeswitch"), 4, CLASSIFY_AGENT},
-		{SLICE_LIT("FreeSWITCH-mod"), 4, CLASSIFY_AGENT},
-		{SLICE_LIT("busy"), 5, CLASSIFY_START_LINE},
-	};
 	static const struct {
 		const char *shows, *in;
-		uint64_t rules[4];
+		uint16_t n, hits[4];
+		bool regex;
+		uint16_t not ; // must not be reported
 	} cases[] = {
-		{"two at once", INVITE("User-Agent: ASTERISK PBX 18\r\n"), {8, 1, 0, 1ull << 63}},
-		{"request line", INVITE(""), {0, 1, 0, 0}},
+		{"two at once", INVITE("User-Agent: ASTERISK PBX 18\r\n"), 3, {3, 64, 255}, false},
+		{"Request-URI", INVITE(""), 1, {64}, false, .not = 3},
 		{"bound to its field",
 		 INVITE("Subject: asterisk\r\nServer: sip:b@\r\n"),
-		 {0, 1, 0, 0}},
-		{"Server counts",
-		 RESPONSE("486 Busy Here", "Server: FreeSWITCH\r\n"),
-		 {16 | 32, 0, 0, 0}},
+		 1,
+		 {64},
+		 false,
+		 .not = 3},
+		{"the whole value", INVITE("X-Vendor: Cisco\r\n"), 2, {4, 64}, false},
+		{"not the whole value", INVITE("x-vendor: Cisco 1\r\n"), 1, {64}, false, .not = 4},
+		{"an empty value", INVITE("X-Vendor:\r\n"), 2, {5, 64}, false},
+		{"case counts here", INVITE("X-Vendor: cisco\r\n"), 1, {64}, false, .not = 4},
+		{"anchors are of the value",
+		 INVITE("User-Agent: pbx 18\r\n"),
+		 3,
+		 {64, 255, 701},
+		 true},
+		{"not at its end",
+		 INVITE("User-Agent: pbx 18x\r\n"),
+		 2,
+		 {64, 255},
+		 true,
+		 .not = 701},
+		{"what cannot be told is told", INVITE("X-Vendor: as\r\n"), 2, {64, 702}, true},
 	};
+	struct classify_rules rules[] = {{looked_at, patterns, COUNT(looked_at), 5},
+					 {looked_at, patterns, COUNT(looked_at), COUNT(patterns)}};
+
+	for (unsigned regex = 0; regex < 2; regex++) {
+		struct classify_db *with = NULL;
+		struct classify_scratch *s = NULL;
+
+		assert_int_equal(classify_db_compile(&with, &rules[regex], NULL), 0);
+		assert_int_equal(classify_scratch_make(&s, with), 0);
+		for (size_t i = 0; i < COUNT(cases); i++) {
+			struct sip_class c;
+			struct sip_msg m;
+			unsigned found = 0, wrong = 0;
+
+			if (cases[i].regex && regex == 0)
+				continue;
+			assert_int_equal(sip_msg_parse(&m, guard_str(0, cases[i].in)), 0);
+			classify_message(with, s, &m, &c);
+			for (unsigned j = 0; j < c.n_hits; j++)
+				wrong += cases[i].not != 0 && c.hits[j] == cases[i].not ;
+			for (unsigned k = 0; k < cases[i].n; k++)
+				for (unsigned j = 0; j < c.n_hits; j++)
+					found += c.hits[j] == cases[i].hits[k];
+			if (found < cases[i].n || wrong != 0 || c.hits_all)
+				fail_msg("%s: %u of %u", cases[i].shows, found, cases[i].n);
+			classify_rules_only(with, s, &m, &c);
+			assert_true(c.n_hits >= cases[i].n);
+		}
+		classify_scratch_free(s);
+		classify_db_free(with);
+	}
+}
+
+// Who floods the matcher gets "any of them may match", and all else as ever.
+static void classify_gives_up_listening(void **)
+{
+	static const struct classify_pattern all[] = {
+		{.text = SLICE_LIT("[a-z0-9]"), .id = 1, .header = 1, .is_regex = true},
+		{.text = SLICE_LIT("never"), .id = 2, .header = 1, .is_regex = true},
+	};
+	const struct classify_rules rules = {looked_at, all, COUNT(looked_at), COUNT(all)};
 	struct classify_db *with = NULL;
 	struct classify_scratch *s = NULL;
+	static char text[4096];
+	struct sip_class c, scalar;
+	struct sip_msg m;
 
-	assert_int_equal(classify_db_compile(&with, patterns, COUNT(patterns)), 0);
-	assert_int_equal(classify_scratch_make(&s, db), 0);
-	assert_int_equal(classify_scratch_make(&s, with), 0); // grown for both
-	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct sip_class c;
-		struct sip_msg m;
-
-		assert_int_equal(sip_msg_parse(&m, guard_str(0, cases[i].in)), 0);
-		classify_message(with, s, &m, &c);
-		if (memcmp(c.rules, cases[i].rules, sizeof(c.rules)) != 0)
-			fail_msg("%s: %lx %lx %lx %lx", cases[i].shows, c.rules[0], c.rules[1],
-				 c.rules[2], c.rules[3]);
-		classify_message(db, s, &m, &c);
-		assert_int_equal(c.rules[0] | c.rules[1] | c.rules[2] | c.rules[3], 0);
-	}
+	snprintf(text, sizeof(text), INVITE("Supported: timer\r\nX-Vendor: %0900d\r\n"), 1);
+	assert_int_equal(classify_db_compile(&with, &rules, NULL), 0);
+	assert_int_equal(classify_scratch_make(&s, with), 0);
+	assert_int_equal(sip_msg_parse(&m, guard_str(0, text)), 0);
+	classify_message(with, s, &m, &c);
+	assert_true(c.hits_all);
+	classify_message_scalar(&m, &scalar);
+	assert_int_equal(c.supported, scalar.supported);
+	assert_int_equal(c.kind, scalar.kind);
 	classify_scratch_free(s);
 	classify_db_free(with);
 }
 
 static void classify_refuses_bad_patterns(void **)
 {
-	static char long_text[300];
 	static const struct {
 		const char *shows;
 		struct classify_pattern pattern;
 		int rc;
 	} cases[] = {
-		{"empty", {SLICE_LIT(""), 0, CLASSIFY_AGENT}, -EINVAL},
-		{"id", {SLICE_LIT("x"), CLASSIFY_RULES, CLASSIFY_AGENT}, -EINVAL},
-		{"field", {SLICE_LIT("x"), 0, CLASSIFY_FIELD_N}, -EINVAL},
-		{"too long", {{(const uint8_t *)long_text, 300}, 0, CLASSIFY_AGENT}, -EINVAL},
-		{"longest", {{(const uint8_t *)long_text, 256}, 0, CLASSIFY_AGENT}, 0},
-		{"any byte", {{(const uint8_t *)"\0\xff(", 3}, 0, CLASSIFY_AGENT}, 0},
+		{"empty", {.text = SLICE_LIT("")}, -EINVAL},
+		{"header", {.text = SLICE_LIT("x"), .header = COUNT(looked_at)}, -EINVAL},
+		{"not an expression", {.text = SLICE_LIT("("), .is_regex = true}, -EINVAL},
+		{"any byte", {.text = SLICE_LIT("\t\xff(")}, 0},
 	};
+	char why[200];
 
-	memset(long_text, 'x', sizeof(long_text));
 	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct classify_rules rules = {looked_at, &cases[i].pattern, COUNT(looked_at),
+						     1};
 		struct classify_db *made = NULL;
+		uint32_t bad = 77;
 
-		if (classify_db_compile(&made, &cases[i].pattern, 1) != cases[i].rc)
+		if (classify_db_compile(&made, &rules, &bad) != cases[i].rc)
 			fail_msg("%s", cases[i].shows);
 		assert_int_equal(made != NULL, cases[i].rc == 0);
+		assert_true(cases[i].rc == 0 || bad == 0);
 		classify_db_free(made);
 	}
+	assert_int_equal(classify_pattern_check(SLICE_LIT("a+b"), false, why, sizeof(why)), 0);
+	assert_int_equal(classify_pattern_check(SLICE_LIT("a*"), false, why, sizeof(why)),
+			 -ENODATA);
+	assert_int_equal(
+		classify_pattern_check(SLICE_LIT("(a{900}){900}"), false, why, sizeof(why)),
+		-EINVAL);
 }
 
 static int setup(void **)
 {
-	return classify_db_compile(&db, NULL, 0) | classify_scratch_make(&scratch, db);
+	return classify_db_compile(&db, NULL, NULL) | classify_scratch_make(&scratch, db);
 }
 
 static int teardown(void **)
@@ -302,6 +376,7 @@ int main(void)
 		cmocka_unit_test(classify_kinds),
 		cmocka_unit_test(classify_long_values),
 		cmocka_unit_test(classify_operator_patterns),
+		cmocka_unit_test(classify_gives_up_listening),
 		cmocka_unit_test(classify_refuses_bad_patterns),
 	};
 
