@@ -24,6 +24,9 @@ void stage_call(struct worker *w, struct sip_burst *b)
 	for (uint32_t i = 0; i < b->n; i++)
 		if (b->error[i] == 0)
 			engine_prefetch_text(w->engine, &b->rx[i]);
+	for (uint32_t i = 0; i < b->n; i++)
+		if (b->error[i] == 0)
+			engine_prefetch_rest(w->engine, &b->rx[i]);
 	for (uint32_t i = 0; i < b->n; i++) {
 		outbox_reserve(w);
 		b->verdict[i] = take(w, &b->rx[i], b->error[i]);

@@ -283,6 +283,8 @@ static void run_burst(void)
 		engine_prefetch_record(engine, &burst[i]);
 	for (unsigned i = 0; i < n_burst; i++)
 		engine_prefetch_text(engine, &burst[i]);
+	for (unsigned i = 0; i < n_burst; i++)
+		engine_prefetch_rest(engine, &burst[i]);
 	t = lap(STAGE_PREFETCH, t);
 	for (unsigned i = 0; i < n_burst; i++) {
 		(void)engine_message(engine, &burst[i], now);

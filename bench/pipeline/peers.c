@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define QUEUE	  4096
+#define QUEUE	  512 // messages under way: more would push the worker out of its caches
 #define USERS	  40
 #define TAG_BYTES 32
 

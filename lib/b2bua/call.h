@@ -167,7 +167,7 @@ struct txn {
 	tick_t started_tk;
 	union {
 		tick_t planned_tk; // client, refreshes: the refresh point served
-		uint64_t merged; // server: txn_merge_key() of an INVITE that began a call; 0 = none
+		uint64_t merged;   // server: rx.merge of an INVITE that began a call; 0 = none
 	};
 	// line 2
 	alignas(64) struct flow flow; // server: where the request came from; client: where it goes

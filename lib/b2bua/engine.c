@@ -3,6 +3,7 @@
 #include "b2bua/engine.h"
 
 #include "b2bua/midcall.h"
+#include "b2bua/prefetch.h"
 #include "b2bua/release.h"
 #include "b2bua/setup.h"
 #include "b2bua/txn.h"
@@ -98,56 +99,6 @@ void engine_configure(struct engine *e, const struct config *config)
 	};
 }
 
-// --- passes over a burst
-
-static void prefetch_lines(const void *at, unsigned lines)
-{
-	for (unsigned line = 0; line < lines; line++)
-		__builtin_prefetch((const char *)at + 64 * (size_t)line);
-}
-
-void engine_prefetch_record(struct engine *e, struct rx *rx)
-{
-	rx_read_ids(rx);
-	if (!sip_msg_is_request(&rx->msg)) {
-		if (!rx->ids.has_via ||
-		    !token_read_branch(rx->ids.via.branch, e->p.key, &rx->token) ||
-		    (uint32_t)rx->token >= e->p.transactions)
-			return;
-		rx->has_token = true;
-		prefetch_lines(&e->txns[(uint32_t)rx->token], 3);
-		wheel_prefetch(e->wheel, 2 * e->p.calls + (uint32_t)rx->token);
-		return;
-	}
-	if (!token_read(rx->ids.to_tag, e->p.key, TOKEN_TAG, &rx->token) ||
-	    (uint32_t)rx->token >= 2 * e->p.calls)
-		return;
-	rx->has_token = true;
-	prefetch_lines(&e->calls[(uint32_t)rx->token / 2], 2);
-	prefetch_lines(&e->legs[(uint32_t)rx->token & ~1u], 6);
-	wheel_prefetch(e->wheel, (uint32_t)rx->token);
-}
-
-void engine_prefetch_text(struct engine *e, const struct rx *rx)
-{
-	uint32_t leg = (uint32_t)rx->token;
-
-	if (!rx->has_token)
-		return;
-	if (!sip_msg_is_request(&rx->msg)) {
-		const struct txn *t = &e->txns[(uint32_t)rx->token];
-
-		if (t->call == POOL_NONE)
-			return;
-		prefetch_lines(&e->legs[2 * t->call], 6);
-		prefetch_lines(&e->calls[t->call], 2);
-		return;
-	}
-	for (unsigned side = 0; side < 2; side++)
-		if (leg_text_of(&e->legs[leg ^ side]) != NULL)
-			prefetch_lines(leg_text_of(&e->legs[leg ^ side]), 8);
-}
-
 // --- timers
 
 static void expire_max_duration(struct engine *e, uint32_t call)
@@ -219,26 +170,40 @@ static void expire_leg(struct engine *e, uint32_t id)
 	leg_arm(e, call, side);
 }
 
+// At most this many timers are taken off the wheel at once; none makes more than 4 sends and 2
+// events.
+#define EXPIRE_BURST 12
+static_assert(4 * EXPIRE_BURST < OUTBOX_SENDS - OUTBOX_RESERVE + 4,
+	      "an empty outbox takes a burst");
+
+static void expire_burst(struct engine *e, const uint32_t *due, unsigned n)
+{
+	prefetch_due(e, due, n);
+	for (unsigned i = 0; i < n; i++) {
+		if (due[i] < 2 * e->p.calls)
+			expire_leg(e, due[i]);
+		else
+			txn_expire(e, due[i] - 2 * e->p.calls);
+		engine_release_held(e);
+	}
+}
+
 unsigned engine_expire(struct engine *e, tick_t now, unsigned budget)
 {
-	uint32_t due[16];
+	uint32_t due[EXPIRE_BURST];
 	unsigned ran = 0;
 
 	e->now = now;
 	while (ran < budget && !engine_outbox_full(e)) {
-		unsigned room = OUTBOX_SENDS - OUTBOX_RESERVE + 1 - e->out.n_sends;
-		unsigned want = budget - ran < 4
-					? budget - ran
-					: 4; // no timer makes more than 4 sends and 2 events
-		unsigned n = wheel_poll(e->wheel, now, due, want < room ? want : 1);
+		unsigned room = (OUTBOX_SENDS - OUTBOX_RESERVE + 4 - e->out.n_sends) / 4;
+		unsigned events = (OUTBOX_EVENTS - OUTBOX_RESERVE + 2 - e->out.n_events) / 2;
+		unsigned want = budget - ran < EXPIRE_BURST ? budget - ran : EXPIRE_BURST;
+		unsigned n;
 
-		for (unsigned i = 0; i < n; i++) {
-			if (due[i] < 2 * e->p.calls)
-				expire_leg(e, due[i]);
-			else
-				txn_expire(e, due[i] - 2 * e->p.calls);
-			engine_release_held(e);
-		}
+		room = room < events ? room : events;
+		want = want < room ? want : room;
+		n = wheel_poll(e->wheel, now, due, want);
+		expire_burst(e, due, n);
 		ran += n;
 		if (n < want)
 			break;

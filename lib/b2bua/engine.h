@@ -56,7 +56,7 @@ struct rx_ids {
 	bool complete; // Call-ID, From, To and CSeq are there, once, and can be read
 };
 
-// One message as it reaches the call logic. The shell fills in the first four; has_ids and
+// One message as it reaches the call logic. The shell fills in the first four; has_ids, has_key and
 // has_token are false unless engine_prefetch_record() has seen the message.
 struct rx {
 	struct sip_buf *buf; // the engine takes a reference of its own where it keeps the message
@@ -64,12 +64,17 @@ struct rx {
 	struct sip_msg msg;
 	struct sip_class class;
 	struct rx_ids ids;
-	uint64_t token; // payload of our tag or branch; valid if has_token
-	bool has_ids, has_token;
+	uint64_t token;		      // payload of our tag or branch; valid if has_token
+	uint64_t key;		      // of the server transaction; valid if has_key
+	uint64_t call_id_hash, merge; // of an INVITE without To tag; valid if has_key
+	bool has_ids, has_token, has_key;
 	struct msg_about about; // what engine_message() found it to belong to
 };
 
 void rx_read_ids(struct rx *rx);
+// What identifies the server transaction of a request: branch and sent-by, without the cookie what
+// RFC 2543 had (RFC 3261 s17.2.3); of a response, something for the tag of no refusal.
+void rx_read_key(struct rx *rx, struct siphash_key key);
 
 #define OUTBOX_SENDS   64
 #define OUTBOX_EVENTS  64
@@ -106,10 +111,11 @@ void engine_configure(struct engine *e, const struct config *config);
 struct outbox *engine_outbox(struct engine *e);
 bool engine_outbox_full(const struct engine *e);
 
-// Two optional passes over a burst before engine_message(): the first reads the token and starts
-// the loads of the records, the second the loads of what they point to.
+// Three optional passes over a burst before engine_message(): each starts the loads of what the one
+// before has led to: records and table buckets, legs and texts, other transactions and buffers.
 void engine_prefetch_record(struct engine *e, struct rx *rx);
 void engine_prefetch_text(struct engine *e, const struct rx *rx);
+void engine_prefetch_rest(struct engine *e, const struct rx *rx);
 
 // Handle one message that parsed and comes from a known trunk source or not (the engine decides).
 // Returns the verdict (enum verdict, stat/verdict.def) to count.

@@ -22,18 +22,6 @@ static void inbound_reply_flow(const struct engine *e, struct inbound *in)
 		in->reply.peer_udp = in->via.port != 0 ? in->via.port : 5060;
 }
 
-// What identifies a server transaction: branch and sent-by; without the cookie what RFC 2543 had
-// (RFC 3261 s17.2.3).
-static uint64_t inbound_server_key(const struct engine *e, const struct inbound *in)
-{
-	uint64_t key = siphash(e->p.key, in->via.host) ^ in->via.port;
-
-	if (sip_via_is_rfc3261(&in->via))
-		return key * 3 ^ siphash(e->p.key, in->via.branch);
-	key ^= siphash(e->p.key, in->call_id) * 5 ^ siphash(e->p.key, in->from_tag) * 7;
-	return key ^ (uint64_t)in->cseq.number << 20 ^ siphash(e->p.key, in->via.branch);
-}
-
 unsigned inbound_read(struct engine *e, struct inbound *in, struct rx *rx, uint16_t trunk)
 {
 	const struct sip_msg *m = &rx->msg;
@@ -54,7 +42,9 @@ unsigned inbound_read(struct engine *e, struct inbound *in, struct rx *rx, uint1
 			       .to_tag = rx->ids.to_tag,
 			       .cseq = rx->ids.cseq};
 	inbound_reply_flow(e, in);
-	in->key = siphash(e->p.key, in->via.branch) | 1; // for the tag of a refusal
+	if (!rx->has_key)
+		rx_read_key(rx, e->p.key);
+	in->key = rx->key;
 	if (!rx->ids.complete) // without all that a response repeats there is none
 		return sip_msg_is_request(m) && sip_msg_has(m, SIP_H_CALL_ID) &&
 				       sip_msg_has(m, SIP_H_CSEQ) && sip_msg_has(m, SIP_H_FROM) &&
@@ -64,7 +54,6 @@ unsigned inbound_read(struct engine *e, struct inbound *in, struct rx *rx, uint1
 	in->method = sip_msg_is_request(m) ? m->method : in->cseq.method;
 	if (!sip_msg_is_request(m))
 		return 0;
-	in->key = inbound_server_key(e, in);
 	if (sip_msg_has(m, SIP_H_MAX_FORWARDS))
 		rc = sip_max_forwards_parse(&hops, sip_msg_value(m, SIP_H_MAX_FORWARDS));
 	in->max_forwards = hops;
@@ -304,7 +293,7 @@ unsigned engine_message(struct engine *e, struct rx *rx, tick_t now)
 	e->has_seen = false;
 	verdict = inbound_message(e, rx, (uint16_t)trunk);
 	e->rx = NULL;
-	rx->has_ids = rx->has_token = false;
+	rx->has_ids = rx->has_token = rx->has_key = false;
 	engine_release_held(e);
 	return verdict;
 }

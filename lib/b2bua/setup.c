@@ -217,13 +217,13 @@ static struct leg_text *setup_text_out(struct engine *e, const struct sip_msg *i
 }
 
 // Put the egress leg's Call-ID into the table, the one of an earlier attempt out of it.
-static bool setup_index(struct engine *e, uint32_t call, unsigned side, struct slice call_id)
+static bool setup_index(struct engine *e, uint32_t call, unsigned side, uint64_t hash)
 {
 	struct call *c = &e->calls[call];
 
 	if (c->call_id_hash[side] != 0)
 		(void)table_delete(e->leg_table, c->call_id_hash[side], 2 * call + side);
-	c->call_id_hash[side] = siphash(e->p.key, call_id) | 1;
+	c->call_id_hash[side] = hash | 1;
 	if (table_insert(e->leg_table, c->call_id_hash[side], 2 * call + side) == 0)
 		return true;
 	c->call_id_hash[side] = 0;
@@ -314,7 +314,8 @@ static bool setup_try_peer(struct engine *e, uint32_t call, uint16_t trunk, unsi
 	if (text == NULL)
 		return false;
 	leg_set_text(e, leg, text);
-	return setup_index(e, call, SIDE_B, leg_text_part(text, LEG_TEXT_CALL_ID)) &&
+	return setup_index(e, call, SIDE_B,
+			   siphash(e->p.key, leg_text_part(text, LEG_TEXT_CALL_ID))) &&
 	       setup_send_invite(e, call, invite, SLICE_NONE);
 }
 
@@ -407,7 +408,7 @@ static bool setup_begin(struct engine *e, struct inbound *in, uint32_t call, str
 		return false;
 	leg_set_text(e, leg, text);
 	leg_aim(e, leg, text);
-	return setup_index(e, call, SIDE_A, in->call_id);
+	return setup_index(e, call, SIDE_A, in->rx->call_id_hash);
 }
 
 // What is wrong with the request itself, before anything is spent on it; VERDICT_SIP_HANDLED =

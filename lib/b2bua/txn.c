@@ -9,7 +9,6 @@
 // Keep keys made of a dialog's token, and of a request's identity, apart from those made of a
 // branch.
 #define TXN_DIALOG_KEY 0x5bd1e9955bd1e995u
-#define TXN_MERGE_KEY  0xc2b2ae3d27d4eb4fu
 
 // --- records
 
@@ -146,6 +145,11 @@ static uint64_t txn_key(uint64_t key, enum sip_method method)
 	return key != 0 ? key : 1;
 }
 
+void txn_prefetch_server(const struct engine *e, uint64_t key, enum sip_method method)
+{
+	table_prefetch(e->txn_table, txn_key(key, method));
+}
+
 struct txn *txn_find_server(struct engine *e, uint64_t key, enum sip_method method)
 {
 	uint32_t ids[TABLE_CANDIDATES];
@@ -239,24 +243,21 @@ void txn_stand_for_dialog(struct engine *e, struct txn *t, uint64_t token)
 		t->key = 0;
 }
 
+void txn_prefetch_dialog(const struct engine *e, uint64_t token)
+{
+	table_prefetch(e->txn_table, txn_key(token ^ TXN_DIALOG_KEY, SIP_BYE));
+}
+
 bool txn_stands_for_dialog(struct engine *e, uint64_t token)
 {
 	return txn_find_server(e, token ^ TXN_DIALOG_KEY, SIP_BYE) != NULL;
-}
-
-// What a request keeps whatever way it takes (s8.2.2.2).
-static uint64_t txn_merge_key(const struct engine *e, const struct inbound *in)
-{
-	uint64_t key = siphash(e->p.key, in->call_id) * 3 ^ siphash(e->p.key, in->from_tag);
-
-	return (key ^ (uint64_t)in->cseq.number << 20 ^ TXN_MERGE_KEY) | 1;
 }
 
 void txn_note_initial(struct engine *e, struct txn *t, const struct inbound *in)
 {
 	t->flags |= TXN_INITIAL;
 	t->asked = *leg_seen(e, in->msg);
-	t->merged = txn_merge_key(e, in);
+	t->merged = in->rx->merge;
 	if (table_insert(e->txn_table, t->merged, txn_index(e, t)) != 0)
 		t->merged = 0; // a copy of it would begin a call of its own
 }
@@ -264,7 +265,7 @@ void txn_note_initial(struct engine *e, struct txn *t, const struct inbound *in)
 bool txn_is_merged(struct engine *e, const struct inbound *in)
 {
 	uint32_t ids[TABLE_CANDIDATES];
-	uint64_t want = txn_merge_key(e, in);
+	uint64_t want = in->rx->merge;
 	unsigned n = table_find(e->txn_table, want, ids);
 
 	for (unsigned i = 0; i < n; i++)

@@ -34,6 +34,9 @@ void txn_join(struct engine *e, struct txn *server, struct txn *client);
 struct txn *txn_pair(struct engine *e, const struct txn *t);
 // By branch, sent-by and method (RFC 3261 s17.2.3); key: inbound.key.
 struct txn *txn_find_server(struct engine *e, uint64_t key, enum sip_method method);
+// Start loading what txn_find_server(), txn_stand_for_dialog() will read.
+void txn_prefetch_server(const struct engine *e, uint64_t key, enum sip_method method);
+void txn_prefetch_dialog(const struct engine *e, uint64_t token);
 struct txn *txn_for_method(struct engine *e, struct txn *t, enum sip_method method);
 // Text of our Via branch.
 void txn_put_branch(struct engine *e, struct outbuf *o, const struct txn *t);

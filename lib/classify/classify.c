@@ -144,6 +144,14 @@ void classify_message(const struct classify_db *db, struct classify_scratch *scr
 	out->method = sip_msg_is_request(m) ? SIP_METHOD_OTHER : SIP_METHOD_NONE;
 	digest_begin(&d, db, out);
 	digest_build(&d, m);
+	if (d.n_sections == 1 && !d.odd && !db->has_rules) {
+		// A start line alone, which parsing has read: what a scan finds is known.
+		out->method = m->method;
+		out->status_class = (uint8_t)(m->status / 100);
+		out->exact = true;
+		digest_finish(m, out);
+		return;
+	}
 	digest_build_rules(&d, m);
 	if (hs_scan(db->hs, (const char *)d.bytes, d.len, 0, scratch->hs, on_match, &d) !=
 	    HS_SUCCESS) {

@@ -222,6 +222,7 @@ int classify_db_compile(struct classify_db **db, const struct classify_rules *ru
 	expressions_free(&x);
 	if (rc != 0)
 		goto fail;
+	made->has_rules = rules->n_patterns != 0;
 	*db = made;
 	return 0;
 

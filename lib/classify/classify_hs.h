@@ -17,6 +17,7 @@ struct classify_db {
 	uint8_t slot[SIP_H_N + 1]; // of a header by id: index in headers, or CLASSIFY_NO_SLOT
 	bool by_name;		   // one of them is SIP_H_OTHER
 	struct classify_header headers[CLASSIFY_HEADERS];
+	bool has_rules;			 // of the operator
 	struct classify_target target[]; // by number of the operator's pattern
 };
 

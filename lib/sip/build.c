@@ -18,13 +18,28 @@ static void put_name(struct outbuf *o, enum sip_header id)
 	outbuf_put_lit(o, ": ");
 }
 
+// A CR or LF among n bytes. A byte of x is zero where one stands; looked for eight at a time.
+static bool has_line_end(const uint8_t *p, uint32_t n)
+{
+	const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
+	uint64_t word, found = 0;
+
+	for (; n >= sizeof(word); p += sizeof(word), n -= (uint32_t)sizeof(word)) {
+		memcpy(&word, p, sizeof(word));
+		found |= ((word ^ ones * '\r') - ones) & ~(word ^ ones * '\r');
+		found |= ((word ^ ones * '\n') - ones) & ~(word ^ ones * '\n');
+	}
+	for (; n != 0; p++, n--)
+		found |= *p == '\r' || *p == '\n' ? tops : 0;
+	return (found & tops) != 0;
+}
+
 void sip_build_value(struct outbuf *o, struct slice value)
 {
 	uint32_t at = o->len;
 
 	outbuf_put_slice(o, value);
-	if (o->full || value.len == 0 ||
-	    (memchr(value.p, '\n', value.len) == NULL && memchr(value.p, '\r', value.len) == NULL))
+	if (o->full || !has_line_end(value.p, value.len))
 		return;
 	for (; at < o->len; at++)
 		if (o->p[at] == '\r' || o->p[at] == '\n')

@@ -48,31 +48,40 @@ static bool dotted_quad(struct slice s, uint8_t ip[4])
 	return dots == 3 && digits != 0;
 }
 
+// Digits of a number of at most 255 without leading zeros at the start of n bytes; 0: none.
+static uint32_t octet_span(const uint8_t *p, uint32_t n)
+{
+	uint32_t a = n > 0 ? (uint32_t)p[0] - '0' : 10, b, c;
+
+	if (a > 9)
+		return 0;
+	b = n > 1 ? (uint32_t)p[1] - '0' : 10;
+	if (b > 9)
+		return 1;
+	c = n > 2 ? (uint32_t)p[2] - '0' : 10;
+	if (c > 9)
+		return a != 0 ? 2 : 0;
+	return a != 0 && a * 100 + b * 10 + c <= 255 && (n == 3 || p[3] < '0' || p[3] > '9') ? 3
+											     : 0;
+}
+
 // Length of the dotted quad that s begins with, if the host ends there; else 0.
 static uint32_t quad_span(struct slice s)
 {
-	uint32_t v = 0, digits = 0, dots = 0, n;
+	uint32_t n = 0;
 
-	for (n = 0; n < s.len; n++) {
-		uint32_t d = (uint32_t)s.p[n] - '0';
+	for (unsigned octets = 1;; octets++) {
+		uint32_t digits = octet_span(s.p + n, s.len - n);
 
-		if (d <= 9) {
-			v = v * 10 + d;
-			if (v > 255 || (digits != 0 && v < 10))
-				return 0;
-			digits++;
-		} else if (s.p[n] != '.') {
+		n += digits;
+		if (digits == 0 || (n < s.len && octets < 4 && s.p[n] != '.'))
+			return 0;
+		if (octets == 4)
 			break;
-		} else {
-			if (digits == 0 || dots == 3)
-				return 0;
-			dots++;
-			v = digits = 0;
-		}
+		if (n++ == s.len)
+			return 0;
 	}
-	if (dots != 3 || digits == 0 || (n < s.len && sip_chars_is(s.p[n], SIP_CHARS_HOST)))
-		return 0;
-	return n;
+	return n < s.len && sip_chars_is(s.p[n], SIP_CHARS_HOST) ? 0 : n;
 }
 
 static int take_port(struct slice *rest, uint16_t *port)
