@@ -21,6 +21,7 @@
 #include "control/hash.h"
 #include "control/loop.h"
 #include "control/privileges.h"
+#include "control/replay/replay.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -29,6 +30,9 @@ static const char usage[] =
 	"stops\n"
 	"       verge -c FILE --check      say what is wrong with FILE, and what would be "
 	"negotiated\n"
+	"       verge replay CAPTURE -c FILE   run the calls of a capture through verge in virtual "
+	"time\n"
+	"                                 (verge replay --help)\n"
 	"       verge --print-config       print every key with its default and meaning, as a "
 	"valid file\n"
 	"       verge --version | --help\n"
@@ -74,10 +78,6 @@ static int parse_arguments(struct arguments *a, int argc, char **argv)
 	}
 	if (optind == argc && (a->path != NULL) != a->print_config)
 		return 0;
-	if (optind < argc && strcmp(argv[optind], "replay") == 0) {
-		fputs("verge: this build cannot replay captures\n", stderr);
-		return EXIT_FAILURE + 1;
-	}
 	if (optind < argc)
 		fprintf(stderr, "verge: what is \"%s\"?\n", argv[optind]);
 	fputs(usage, stderr);
@@ -254,8 +254,11 @@ static int serve(const char *path)
 int main(int argc, char **argv)
 {
 	struct arguments a = {0};
-	int rc = parse_arguments(&a, argc, argv);
+	int rc;
 
+	if (argc > 1 && strcmp(argv[1], "replay") == 0)
+		return replay_main(argc - 1, argv + 1);
+	rc = parse_arguments(&a, argc, argv);
 	if (rc != 0)
 		return rc - 1;
 	if (a.print_config)

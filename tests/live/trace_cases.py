@@ -68,6 +68,7 @@ def trace_trunk():
         expect({p["frame.comment"] for p in packets if p["ip.src"].endswith(".1")} ==
                {"leg=ingress trunk=access verdict=SENT", "leg=egress trunk=core verdict=SENT"}, "sent")
         check_sngrep(net, path, len(packets))
+        check_replay(net, verge, path)
         expect(verge.vergectl("trace", "stop")[0] == 1, "no trace runs any more")
         uas.stop()
         ended_well(verge)
@@ -81,6 +82,29 @@ def check_sngrep(net, path, n):
                           env={**os.environ, "TERM": "xterm"})
     expect(done.returncode == 0, f"sngrep: {done.stdout} {done.stderr}")
     expect(len(read(saved)) == n, "sngrep saw other messages")
+
+
+def check_replay(net, verge, path):
+    """verge replay finds the call of the trace and does the same again; so does it with another timer,
+    but for the headers that tell of it."""
+    def replay(*more):
+        done = subprocess.run([verge.binary, "replay", path, "-c", verge.path, *more], capture_output=True,
+                              text=True, check=False, stdin=subprocess.DEVNULL, timeout=30)
+        expect(done.returncode == 0, f"verge replay: {done.stdout} {done.stderr}")
+        return done.stdout
+    said = replay()
+    expect("1 calls: 1 go as the capture shows, 0 differently; verge drops 0" in said, said)
+    expect("0 of them assumed" in said and "not replayed" not in said, said)
+    cdr = json.loads(next(line for line in said.splitlines() if line.startswith("  cdr "))[6:])
+    lived = verge.cdr()
+    expect(cdr["release"]["cause"] == lived["release"]["cause"] == "normal" and
+           cdr["call_id"] == lived["call_id"] and abs(cdr["duration_s"] - lived["duration_s"]) < 0.1, f"{cdr}")
+    other = dict(verge.conf, profiles={"default": {"options_ping": 0, "session_timer": {"interval": 600}}})
+    other_path = os.path.join(net.dir, "other.yaml")
+    with open(other_path, "w", encoding="utf-8") as f:
+        json.dump(other, f)
+    said = replay("--compare", other_path)
+    expect("1 of 1 calls differ" in said and "SE 600" in said, said)
 
 
 @lab()
