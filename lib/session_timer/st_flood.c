@@ -16,13 +16,23 @@ static tick_t st_flood_interval(const struct st_leg *leg)
 	return tenth > ST_FLOOD_LEAST_US ? tenth : ST_FLOOD_LEAST_US;
 }
 
+void st_flood_rescale(struct st_leg *leg, uint32_t was_se_s, tick_t now)
+{
+	const struct st_leg was = {.se_s = was_se_s};
+
+	if (leg->allowance_tk > now && leg->se_s != was_se_s)
+		leg->allowance_tk = now + (leg->allowance_tk - now) / st_flood_interval(&was) *
+						  st_flood_interval(leg);
+}
+
 uint32_t st_admit(struct st_leg *leg, tick_t now)
 {
 	tick_t interval = st_flood_interval(leg), most = now + ST_FLOOD_BURST * interval;
 	tick_t used = leg->allowance_tk > now ? leg->allowance_tk : now;
 
 	if (used > most)
-		used = most; // the interval was longer when they came
+		used = most;
+	leg->allowance_tk = used;
 	if (used + interval > most) {
 		if (leg->floods != UINT8_MAX)
 			leg->floods++;

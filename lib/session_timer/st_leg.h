@@ -37,6 +37,9 @@ static inline void st_learn_min_se(struct st_leg *leg, uint32_t min_se_s)
 	leg->min_se_s = st_max(leg->min_se_s, min_se_s);
 }
 
+// The interval was another until now: so many refreshes as were taken count on.
+void st_flood_rescale(struct st_leg *leg, uint32_t was_se_s, tick_t now);
+
 // The session's interval begins at now.
 void st_start(const struct st_policy *policy, struct st_leg *leg, uint32_t se_s, enum st_role role,
 	      tick_t now, uint32_t jitter);

@@ -116,6 +116,14 @@ static bool st_time_for_probe(const struct st_case *c)
 	return c->now + ST_PROBE_US < c->deadline;
 }
 
+// What a late retry goes by: re-INVITE if it has not been tried, since it is the last one.
+static enum st_method st_last_rung(const struct st_case *c)
+{
+	if (c->result->method != ST_METHOD_INVITE && st_can_use(c, ST_METHOD_INVITE))
+		return ST_METHOD_INVITE;
+	return st_next_rung(c);
+}
+
 // Once more at 3/4 of the interval, or half-way to the deadline if that comes first or has passed.
 static struct st_next_step st_later(const struct st_case *c, enum st_why why)
 {
@@ -127,7 +135,7 @@ static struct st_next_step st_later(const struct st_case *c, enum st_why why)
 	c->refresh->late_retry = true;
 	if (at <= c->now || at + ST_PROBE_US > c->deadline)
 		at = c->now + (c->deadline - c->now) / 2;
-	other = st_next_rung(c);
+	other = st_last_rung(c);
 	return st_send(c, other != ST_METHOD_N ? other : (enum st_method)c->result->method, at,
 		       why);
 }

@@ -61,7 +61,10 @@ tick_t st_next(const struct st_policy *policy, const struct st_leg *leg, bool re
 void st_start(const struct st_policy *policy, struct st_leg *leg, uint32_t se_s, enum st_role role,
 	      tick_t now, uint32_t jitter)
 {
+	uint32_t was_se_s = leg->se_s;
+
 	leg->se_s = se_s;
+	st_flood_rescale(leg, was_se_s, now);
 	leg->role = (uint8_t)role;
 	leg->flags &= (uint8_t)~ST_LEG_NO_SE;
 	if (role != ST_ROLE_LOCAL)

@@ -277,7 +277,7 @@ static const struct run {
 	 {POLICY},
 	 1800,
 	 UPDATE,
-	 {{403, 900, SEND(UPDATE_SDP, 1350)}}},
+	 {{403, 900, SEND(INVITE, 1350)}}},
 	{"p14 486",
 	 {POLICY, .method = ST_CHOOSE_INVITE},
 	 1800,
