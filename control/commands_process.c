@@ -62,7 +62,6 @@ bool commands_run_workers(struct commands_job *j)
 				    stat_read(&w->client_transactions));
 		jsonout_u64(o, "timers",
 			    stat_read(&w->timers_transaction) + stat_read(&w->timers_session));
-		jsonout_u64(o, "timers_late", stat_read(&w->timers_late));
 		jsonout_u64(o, "leg_text_bytes", stat_read(&w->leg_text_bytes));
 		jsonout_u64(o, "sip_buffers", stat_read(&w->sip_buffers));
 		jsonout_close(o, '}');
@@ -148,7 +147,6 @@ bool commands_run_timers(struct commands_job *j)
 	jsonout_u64(o, "session", sum.timers_session);
 	jsonout_u64(o, "transaction", sum.timers_transaction);
 	jsonout_u64(o, "fired", sum.timers_fired);
-	jsonout_u64(o, "late", sum.timers_late);
 	jsonout_u64(o, "refreshes_waiting", control->legs_waiting);
 	jsonout_u64(o, "refreshes_in_flight", control->legs_in_flight);
 	commands_put_histogram(o, "lateness", &sum.lateness, &histogram_LATENESS);

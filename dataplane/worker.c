@@ -81,6 +81,8 @@ static void tick(struct worker *w)
 	}
 	arp_nd_tick(w);
 	reassemble_tick(w);
+	if (w->engine != NULL)
+		engine_gauges(w->engine);
 }
 
 // The snapshot that control has published, from now on. Orders of what is written: the new one is

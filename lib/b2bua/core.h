@@ -18,6 +18,9 @@
 #include "table/table.h"
 #include "timer/wheel.h"
 
+// Kinds of timers in the wheel: ids below 2 * calls are legs', the others transactions'.
+enum timer_kind { TIMER_SESSION, TIMER_TRANSACTION, TIMER_KINDS };
+
 #define ENGINE_HELD 4 // calls that one input may change
 
 struct engine {
@@ -35,6 +38,7 @@ struct engine {
 	struct txn_times times;
 	uint64_t text_bytes;
 	uint32_t bufs;
+	uint32_t timers[TIMER_KINDS]; // armed now
 	uint32_t n_held;
 	uint32_t held[ENGINE_HELD]; // calls whose seq is odd now
 	tick_t now;		    // of the input being handled
@@ -47,6 +51,19 @@ struct engine {
 	struct sip_msg scratch; // a kept message, indexed again
 	uint8_t spare[4096];	// an answer being written while no buffer is left (compose.c)
 };
+
+// Arm or re-arm the timer `id`; TICK_NEVER disarms it.
+static inline void engine_arm(struct engine *e, uint32_t id, tick_t at)
+{
+	uint32_t *armed = &e->timers[id < 2 * e->p.calls ? TIMER_SESSION : TIMER_TRANSACTION];
+
+	*armed -= wheel_armed(e->wheel, id);
+	if (at == TICK_NEVER)
+		wheel_cancel(e->wheel, id);
+	else
+		wheel_arm(e->wheel, id, at);
+	*armed += at != TICK_NEVER;
+}
 
 // --- records (records.c)
 

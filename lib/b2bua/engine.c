@@ -180,7 +180,10 @@ static void expire_burst(struct engine *e, const uint32_t *due, unsigned n)
 {
 	prefetch_due(e, due, n);
 	for (unsigned i = 0; i < n; i++) {
-		if (due[i] < 2 * e->p.calls)
+		bool session = due[i] < 2 * e->p.calls;
+
+		e->timers[session ? TIMER_SESSION : TIMER_TRANSACTION]--; // out of the wheel
+		if (session)
 			expire_leg(e, due[i]);
 		else
 			txn_expire(e, due[i] - 2 * e->p.calls);

@@ -145,6 +145,9 @@ struct engine_usage {
 	uint64_t text_bytes;
 };
 void engine_usage(const struct engine *e, struct engine_usage *usage);
+// Write the levels that are not counted as they change (legs, timers, text, buffers) into the
+// worker's stats; as often as they are to be right.
+void engine_gauges(struct engine *e);
 int engine_check(
 	const struct engine *e); // invariants, for tests: 0 or the number of the broken one
 

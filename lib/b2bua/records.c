@@ -63,7 +63,7 @@ void call_free(struct engine *e, uint32_t call)
 
 		if (c->call_id_hash[side] != 0)
 			(void)table_delete(e->leg_table, c->call_id_hash[side], id);
-		wheel_cancel(e->wheel, id);
+		engine_arm(e, id, TICK_NEVER);
 		leg_set_text(e, &e->legs[id], NULL);
 		e->legs[id].state = LEG_NONE;
 	}
@@ -209,8 +209,5 @@ void leg_arm(struct engine *e, uint32_t call, unsigned side)
 		at = c->max_tk;
 	if (side == SIDE_B && c->state == CALL_SETUP && leg_ring_timeout(e, leg) != 0)
 		at = e->now + leg_ring_timeout(e, leg);
-	if (at == TICK_NEVER)
-		wheel_cancel(e->wheel, 2 * call + side);
-	else
-		wheel_arm(e->wheel, 2 * call + side, at);
+	engine_arm(e, 2 * call + side, at);
 }

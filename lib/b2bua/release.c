@@ -206,6 +206,7 @@ static void release_confirmed(struct engine *e, uint32_t call, unsigned side,
 	put_reason(&o, r);
 	if (release_must_wait(e, leg)) {
 		leg->flags |= LEG_ACK_BYE;
+		stat_add(&e->p.trunk_stats[leg->trunk].legs_ending, 1);
 		leg->owed_code = r->code;
 		leg->owed_cause = r->cause;
 		return;
@@ -271,6 +272,16 @@ static enum call_result release_result(const struct call *c)
 	}
 }
 
+// An attempt that ended before the callee had answered anything; its answers are counted as they
+// come (answer.c).
+static void release_count_out(struct engine *e, const struct call *c, uint16_t trunk)
+{
+	if (c->cause == CAUSE_CANCELLED)
+		stat_add(&e->p.trunk_stats[trunk].calls_out_cancelled, 1);
+	else if (c->cause == CAUSE_RING_TIMEOUT)
+		stat_add(&e->p.trunk_stats[trunk].calls_out_no_answer, 1);
+}
+
 static void release_stats(struct engine *e, uint32_t call)
 {
 	struct call *c = &e->calls[call];
@@ -281,6 +292,7 @@ static void release_stats(struct engine *e, uint32_t call)
 	stat_sub(&e->p.trunk_stats[a->trunk].value[from], 1);
 	gate_leave(e, a->trunk);
 	if (c->gated) {
+		release_count_out(e, c, b->trunk);
 		stat_sub(&e->p.trunk_stats[b->trunk].value[from], 1);
 		gate_leave(e, b->trunk);
 		c->gated = false;
@@ -297,6 +309,14 @@ static void release_done(struct engine *e, uint32_t call)
 		if ((engine_leg(e, call, side)->flags & LEG_ACK_BYE) != 0)
 			return;
 	call_free(e, call);
+}
+
+// Its BYE is not owed any more.
+static void release_settled(struct engine *e, struct leg *leg)
+{
+	if ((leg->flags & LEG_ACK_BYE) != 0)
+		stat_sub(&e->p.trunk_stats[leg->trunk].legs_ending, 1);
+	leg->flags &= (uint16_t)~LEG_ACK_BYE;
 }
 
 void release_call(struct engine *e, uint32_t call, const struct release *r)
@@ -367,7 +387,7 @@ void release_owed(struct engine *e, uint32_t call, unsigned side)
 	if ((leg->flags & LEG_ACK_BYE) == 0)
 		return;
 	engine_hold(e, call);
-	leg->flags &= (uint16_t)~LEG_ACK_BYE;
+	release_settled(e, leg);
 	put_reason(&o, &r);
 	release_send_leg_bye(e, call, side, o.full ? SLICE_NONE : outbuf_slice(&o));
 	release_done(e, call);
@@ -456,7 +476,7 @@ unsigned release_bye(struct engine *e, struct inbound *in)
 		(void)reply_plain(e, in, 200, SLICE_NONE);
 	release_acknowledged(e, leg);
 	if (c->state == CALL_ENDING) {
-		leg->flags &= (uint16_t)~LEG_ACK_BYE; // it knows
+		release_settled(e, leg); // it knows
 		release_done(e, in->call);
 		return VERDICT_SIP_HANDLED;
 	}

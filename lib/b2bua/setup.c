@@ -326,6 +326,7 @@ static bool setup_enter_egress(struct engine *e, uint32_t call, uint16_t trunk)
 
 	if (!gate_enter(e, trunk)) {
 		stat_add(&e->p.stats->over_limit, 1);
+		stat_add(&e->p.trunk_stats[trunk].calls_out_limited, 1);
 		c->cause = CAUSE_TRUNK_LIMIT;
 		return false;
 	}

@@ -58,12 +58,7 @@ static struct txn_times txn_times_of(const struct engine *e, const struct txn *t
 
 static void txn_arm(struct engine *e, const struct txn *t, tick_t at)
 {
-	uint32_t id = 2 * e->p.calls + txn_index(e, t);
-
-	if (at == TICK_NEVER)
-		wheel_cancel(e->wheel, id);
-	else
-		wheel_arm(e->wheel, id, at);
+	engine_arm(e, 2 * e->p.calls + txn_index(e, t), at);
 }
 
 static struct txn *txn_new(struct engine *e, uint32_t call, unsigned side)

@@ -109,6 +109,17 @@ void engine_usage(const struct engine *e, struct engine_usage *usage)
 	};
 }
 
+void engine_gauges(struct engine *e)
+{
+	struct worker_stats *s = e->p.stats;
+
+	stat_set(&s->legs, 2ull * pool_used(&e->call_pool));
+	stat_set(&s->timers_session, e->timers[TIMER_SESSION]);
+	stat_set(&s->timers_transaction, e->timers[TIMER_TRANSACTION]);
+	stat_set(&s->leg_text_bytes, e->text_bytes);
+	stat_set(&s->sip_buffers, e->bufs);
+}
+
 static int check_leg(const struct engine *e, uint32_t call, unsigned side)
 {
 	const struct call *c = &e->calls[call];
@@ -160,5 +171,7 @@ int engine_check(const struct engine *e)
 		if (rc != 0)
 			return rc;
 	}
+	if (e->timers[TIMER_SESSION] + e->timers[TIMER_TRANSACTION] != wheel_used(e->wheel))
+		return 9;
 	return calls == pool_used(&e->call_pool) && txns == pool_used(&e->txn_pool) ? 0 : 2;
 }

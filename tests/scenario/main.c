@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Runs cases in virtual time: scenario [-v] [-s SEED] FILE|FOLDER ...
-// One line a case, "ok NAME" or "FAIL NAME" with the step, the reason and the ladder; exit 1 if one
-// failed.
+// Runs cases in virtual time: scenario [-v] [-s SEED] [-m FILE] FILE|FOLDER ...
+// -m: all cases are run, and each sample of /metrics that none of them moves fails unless FILE says
+// why. One line a case, "ok NAME" or "FAIL NAME" with the step, the reason and the ladder; exit 1
+// if one failed.
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,12 +10,14 @@
 #include <unistd.h>
 
 #include "run.h"
+#include "scrape.h"
 
 #define FILES_MAX 2000
 
 struct totals {
 	unsigned passed, failed;
 	bool verbose, brief;
+	const char *unmoved;
 	uint64_t seed;
 };
 
@@ -75,11 +78,13 @@ int main(int argc, char **argv)
 	struct totals t = {.seed = 1};
 	int option;
 
-	while ((option = getopt(argc, argv, "vbs:")) != -1) {
+	while ((option = getopt(argc, argv, "vbs:m:")) != -1) {
 		if (option == 'v')
 			t.verbose = true;
 		else if (option == 'b')
 			t.brief = true;
+		else if (option == 'm')
+			t.unmoved = optarg;
 		else if (option == 's')
 			t.seed = strtoull(optarg, NULL, 0);
 		else
@@ -87,6 +92,8 @@ int main(int argc, char **argv)
 	}
 	for (int i = optind; i < argc; i++)
 		run_path(&t, argv[i]);
+	if (t.unmoved != NULL)
+		t.failed += scrape_report(t.unmoved);
 	printf("%u passed, %u failed\n", t.passed, t.failed);
 	return t.failed != 0 || t.passed == 0;
 }

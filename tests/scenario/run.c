@@ -2,6 +2,7 @@
 // One case: the world set up, the steps carried out, the end looked at.
 // One thread of a test program.
 #include "run.h"
+#include "scrape.h"
 
 #include <arpa/inet.h>
 #include <stdarg.h>
@@ -351,6 +352,7 @@ static void step(struct run *r, const struct step *s)
 		run_note(r, "---- %s", s->text);
 	if (!step_message(r, s) && !step_control(r, s) && !step_check(r, s))
 		run_fail(r, "there is no such step");
+	scrape_note(r);
 }
 
 static void steps(struct run *r)
@@ -394,6 +396,7 @@ static void finish(struct run *r)
 		r->net.peer[i]->silent = true;
 	run_note(r, "---- end of the steps: nothing may be left");
 	run_until(r, r->net.world.now + DRAIN_TICKS);
+	scrape_note(r);
 	world_usage(&r->net.world, &u);
 	if (r->error == NULL && u.calls + u.transactions + u.forks + u.timers + u.bufs +
 						r->net.world.memory.bufs +

@@ -28,6 +28,7 @@ struct run {
 	const char *cdr[RUN_CDRS_MAX]; // JSON; those that no step has looked at are from cdr_at on
 	int n_cdrs, cdr_at;
 	bool allow_copies; // retransmissions need no step
+	unsigned n_scrapes;
 	bool leaks_wanted; // the case says itself what may be left
 	const struct step *step;
 	const char *error;		   // NULL: nothing wrong so far

@@ -2,11 +2,13 @@
 // Steps that look at verge itself: state, CDRs, counters (README.md, section "Checks").
 // One thread of a test program.
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/pool.h"
 #include "run.h"
+#include "scrape.h"
 #include "session_timer/session_timer.h"
 
 #define INSTANT TICK_MS(3)
@@ -355,6 +357,27 @@ static void check_live(struct run *r, const struct check *c, void *arg)
 		run_fail(r, "nothing \"%s\" is known of a trunk", c->name);
 }
 
+// metric SAMPLE OP VALUE: as Prometheus would read it now. The sample has quotes, so the line is
+// read as it is written.
+static void do_metric(struct run *r, const struct step *s)
+{
+	const char *sample = strchr(s->text, ' '), *brace, *end, *seen;
+	char op[4], value[64];
+	struct check c;
+
+	sample = sample != NULL ? sample + 1 : "";
+	brace = strchr(sample, '}');
+	end = brace != NULL ? brace + 1 : sample + strcspn(sample, " ");
+	if (sscanf(end, " %3s %63s", op, value) != 2) {
+		run_fail(r, "metric SAMPLE OPERATOR VALUE");
+		return;
+	}
+	sample = arena_strndup(&r->arena, sample, (size_t)(end - sample));
+	seen = scrape_value(r, sample);
+	c = (struct check){sample, op, value};
+	judge(r, &c, seen != NULL ? seen : "(missing)");
+}
+
 // learned TRUNK NAME=N ...: what control tells the workers about a trunk.
 static void do_learned(struct run *r, const struct step *s)
 {
@@ -392,9 +415,9 @@ bool step_check(struct run *r, const struct step *s)
 		const char *verb;
 		void (*run)(struct run *r, const struct step *s);
 	} verbs[] = {
-		{"state", do_state},	 {"cdr", do_cdr},   {"count", do_count},
-		{"usage", do_usage},	 {"stat", do_stat}, {"learned", do_learned},
-		{"verdict", do_verdict},
+		{"state", do_state},   {"cdr", do_cdr},		{"count", do_count},
+		{"usage", do_usage},   {"stat", do_stat},	{"learned", do_learned},
+		{"metric", do_metric}, {"verdict", do_verdict},
 	};
 
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
