@@ -8,6 +8,7 @@
 
 #include "base/sip_buf.h"
 #include "config/config_types.h"
+#include "rules/rule.h"
 
 #define CONFIG_NONE	  UINT16_MAX // no such trunk, port or profile
 #define CONFIG_MAX_PORTS  32
@@ -107,6 +108,7 @@ struct config {
 	const struct config_profile *profiles;
 	const struct config_trunk *trunks;
 	const struct config_route *routes; // in the order of the file
+	struct rule_book rules; // sets, and those of each trunk with its profile's before its own
 	uint32_t n_ports, n_profiles, n_trunks, n_routes;
 	uint32_t version;		      // counts snapshots since start, from 1
 	const uint16_t *names;		      // private to config.c: trunks by name

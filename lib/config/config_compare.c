@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "config/config_rules_print.h"
 #include "config/config_text.h"
 
 #define TEXT_MAX 16384
@@ -203,6 +204,80 @@ static int compare_routes(struct compare *c)
 	return i != 0 ? 0 : -ENOMEM;
 }
 
+static const struct rule_set *find_set(const struct config *c, struct slice name)
+{
+	for (uint32_t i = 0; i < c->rules.n_sets; i++)
+		if (slice_eq(c->rules.sets[i].name, name))
+			return &c->rules.sets[i];
+	return NULL;
+}
+
+// A set as text in malloc'ed memory; p NULL: there is none.
+static struct outbuf set_text(const struct config *c, const struct rule_set *set)
+{
+	size_t room = 4096;
+
+	for (;; room *= 4) {
+		struct outbuf o = outbuf_of(malloc(room), room);
+
+		if (o.p == NULL)
+			return o;
+		config_rules_print_set(&o, c, set);
+		if (!o.full)
+			return o;
+		free(o.p);
+	}
+}
+
+static void count_text(char *text, size_t size, const struct rule_set *set)
+{
+	if (set != NULL)
+		snprintf(text, size, "%u rules", set->n_rules);
+	else
+		text[0] = 0;
+}
+
+static int compare_set(struct compare *c, const struct rule_set *a, const struct rule_set *b)
+{
+	struct outbuf x = {0}, y = {0};
+	bool same = false;
+	char path[80];
+
+	if (a != NULL && b != NULL) {
+		x = set_text(c->from, a);
+		y = set_text(c->to, b);
+		same = x.p != NULL && y.p != NULL && slice_eq(outbuf_slice(&x), outbuf_slice(&y));
+		if (x.p == NULL || y.p == NULL) {
+			free(x.p);
+			free(y.p);
+			return -ENOMEM;
+		}
+	}
+	snprintf(path, sizeof(path), "rules.%.*s", SLICE_ARG(a != NULL ? a->name : b->name));
+	count_text(c->old, TEXT_MAX, a);
+	count_text(c->new, TEXT_MAX, b);
+	if (!same)
+		report(c, path, c->old, c->new, false);
+	free(x.p);
+	free(y.p);
+	return 0;
+}
+
+static int compare_sets(struct compare *c)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; i < c->from->rules.n_sets && rc == 0; i++) {
+		const struct rule_set *set = &c->from->rules.sets[i];
+
+		rc = compare_set(c, set, find_set(c->to, set->name));
+	}
+	for (uint32_t i = 0; i < c->to->rules.n_sets && rc == 0; i++)
+		if (find_set(c->from, c->to->rules.sets[i].name) == NULL)
+			rc = compare_set(c, NULL, &c->to->rules.sets[i]);
+	return rc;
+}
+
 int config_compare(const struct config *from, const struct config *to,
 		   void (*each)(void *arg, const struct config_change *change), void *arg)
 {
@@ -228,6 +303,8 @@ int config_compare(const struct config *from, const struct config *to,
 		b = ROWS(to, trunk, "trunks", false);
 		compare_rows(&c, &a, &b);
 		rc = compare_routes(&c);
+		if (rc == 0)
+			rc = compare_sets(&c);
 	}
 	free(c.old);
 	free(c.new);

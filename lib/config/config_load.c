@@ -10,6 +10,7 @@
 
 #include "config/config_check.h"
 #include "config/config_lookup.h"
+#include "config/config_rules.h"
 
 static struct config_text *text_new(struct slice source, const char *name,
 				    const struct config_override *overrides, uint32_t n)
@@ -33,7 +34,7 @@ static struct config_text *text_new(struct slice source, const char *name,
 	return t;
 }
 
-static void text_free(struct config_text *t)
+void config_load_release(struct config_text *t)
 {
 	if (t == NULL)
 		return;
@@ -50,7 +51,7 @@ void config_free(struct config *c)
 {
 	if (c == NULL)
 		return;
-	text_free(c->text);
+	config_load_release(c->text);
 	free(c);
 }
 
@@ -123,6 +124,8 @@ static int build(struct config_loader *l)
 
 	for (uint32_t i = 0; i < t->n_overrides && rc == 0; i++)
 		rc = config_read_override(l, &t->overrides[i]);
+	if (rc == 0)
+		rc = config_rules_resolve(l);
 	if (rc == -ENOMEM)
 		return rc;
 	// Checks after errors say what is wrong besides; without trunks and ports they would only
@@ -135,9 +138,10 @@ static int build(struct config_loader *l)
 }
 
 static int load(struct config **out, struct config_text *t, const struct config *previous,
-		const struct config_machine *machine, struct config_errors *errors)
+		const struct config_machine *machine, const struct config_file *kept,
+		struct config_errors *errors)
 {
-	struct config_loader l = {.previous = previous, .machine = machine};
+	struct config_loader l = {.previous = previous, .machine = machine, .kept = kept};
 	int rc = -ENOMEM;
 
 	*out = NULL;
@@ -159,7 +163,7 @@ static int load(struct config **out, struct config_text *t, const struct config 
 		return 0;
 	}
 	free(l.r.c);
-	text_free(t);
+	config_load_release(t);
 	return rc;
 }
 
@@ -167,11 +171,10 @@ int config_load_text(struct config **out, struct slice text, const char *name,
 		     const struct config *previous, const struct config_machine *machine,
 		     struct config_errors *errors)
 {
-	return load(out, text_new(text, name, NULL, 0), previous, machine, errors);
+	return load(out, text_new(text, name, NULL, 0), previous, machine, NULL, errors);
 }
 
-// The whole file in malloc'ed memory. Errors: -errno, -EFBIG.
-static int read_file(const char *path, uint8_t **bytes, size_t *len)
+int config_load_file(const char *path, uint8_t **bytes, size_t *len)
 {
 	FILE *file = fopen(path, "re");
 	size_t cap = 65536;
@@ -209,7 +212,7 @@ int config_load(struct config **out, const char *path, const struct config *prev
 {
 	uint8_t *bytes;
 	size_t len;
-	int rc = read_file(path, &bytes, &len);
+	int rc = config_load_file(path, &bytes, &len);
 
 	*out = NULL;
 	if (rc == 0) {
@@ -268,7 +271,7 @@ int config_override(struct config **out, const struct config *c, const char *tru
 	rc = load(out,
 		  text_new(t->source, t->name, list,
 			   next_overrides(t, &new, key != NULL && value != NULL, list)),
-		  c, NULL, errors);
+		  c, NULL, t->files, errors);
 	free(list);
 	return rc;
 }

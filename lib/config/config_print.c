@@ -36,6 +36,21 @@ static const struct example examples[] = {
 };
 #define N_EXAMPLES (sizeof(examples) / sizeof(examples[0]))
 
+// Sets of rules have a grammar of their own; conf/rules.md explains it.
+#define RULES_EXAMPLE                                                                        \
+	"\n"                                                                                 \
+	"  # a list of rules: when all of `when` holds, what `do` says is done in order\n"   \
+	"  fix-8068:\n"                                                                      \
+	"    - name: \"no-timer-in-200\"\n"                                                  \
+	"      when: { kind: response, code: [200], transaction: [INVITE], header: { name: " \
+	"Session-Expires, present: true } }\n"                                               \
+	"      do:\n"                                                                        \
+	"        - strip_session_timer: true\n"                                              \
+	"  # a preset by another name; trunks may also name presets themselves\n"            \
+	"  half: cube_half_deadline\n"                                                       \
+	"  # files of other systems: smc (VSXi), sip_profiles (Cisco CUBE)\n"                \
+	"  # old: { import: \"smc /etc/verge/smc-18.json\" }\n"
+
 static const char *example_of(enum config_top top, const char *entry, const char *key)
 {
 	for (size_t i = 0; i < N_EXAMPLES; i++)
@@ -258,7 +273,7 @@ int config_print(struct outbuf *out)
 		outbuf_put_str(out, row->name);
 		outbuf_put_char(out, ':');
 		if (row->section == NULL) {
-			outbuf_put_lit(out, " []\n");
+			outbuf_put_lit(out, RULES_EXAMPLE);
 			continue;
 		}
 		outbuf_put_char(out, '\n');

@@ -2,7 +2,8 @@
 // From YAML nodes into a snapshot: keys by the schema, names to ids, references.
 // Control thread; allocates. Each level of nodes is matched against a level of the schema, so that
 // neither depth nor aliases of the input decide how long this takes.
-#include "config/config_read.h"
+#include "config/config_node.h"
+#include "config/config_rules.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,50 +19,6 @@ struct names {
 	struct named *list; // [n], index = id
 	uint32_t n;
 };
-
-static uint32_t node_line(const yaml_node_t *node)
-{
-	return (uint32_t)node->start_mark.line + 1;
-}
-
-static void look_at(struct config_reader *r, const yaml_node_t *node)
-{
-	r->line = node_line(node);
-	r->column = (uint32_t)node->start_mark.column + 1;
-}
-
-static struct slice scalar_text(const yaml_node_t *node)
-{
-	return slice_of(node->data.scalar.value, node->data.scalar.length);
-}
-
-static bool is_null(const yaml_node_t *node)
-{
-	struct slice s;
-
-	if (node->type != YAML_SCALAR_NODE || node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
-		return false;
-	s = scalar_text(node);
-	return s.len == 0 || slice_eq(s, SLICE_LIT("~")) || slice_eq_nocase(s, SLICE_LIT("null"));
-}
-
-// Appends to the path of findings; returns what path_pop() wants back.
-static size_t path_push(struct config_reader *r, const char *dot, struct slice name)
-{
-	size_t old = strlen(r->path);
-	struct outbuf o = outbuf_of(r->path + old, sizeof(r->path) - 1 - old);
-
-	if (old != 0)
-		outbuf_put_str(&o, dot);
-	outbuf_put_slice(&o, slice_first(name, 64));
-	r->path[old + o.len] = 0;
-	return old;
-}
-
-static void path_pop(struct config_reader *r, size_t old)
-{
-	r->path[old] = 0;
-}
 
 static int mark(struct config_loader *l, const void *field)
 {
@@ -131,15 +88,15 @@ static int read_list(struct config_loader *l, const struct config_key *k, uint8_
 
 		if (!single)
 			item = yaml_document_get_node(l->doc, node->data.sequence.items.start[i]);
-		look_at(&l->r, item);
-		if (item->type != YAML_SCALAR_NODE || is_null(item)) {
+		config_node_look_at(&l->r, item);
+		if (item->type != YAML_SCALAR_NODE || config_node_is_null(item)) {
 			config_value_fault(&l->r,
 					   "has an entry that is no single value; write a list "
 					   "like [a, b]");
 			one = -EINVAL;
 		} else {
 			one = config_value_read_element(&l->r, k, list + (size_t)size * i,
-							scalar_text(item));
+							config_node_text(item));
 		}
 		if (one == -ENOMEM)
 			return one;
@@ -161,7 +118,7 @@ static int read_value(struct config_loader *l, const struct config_key *k, uint8
 
 	if (k->type == CONFIG_T_SECTION)
 		return read_section(l, k->section, field, node);
-	if (is_null(node)) {
+	if (config_node_is_null(node)) {
 		config_value_fault(&l->r, "has no value; write one, or leave the key out for its "
 					  "default");
 		return -EINVAL;
@@ -174,7 +131,7 @@ static int read_value(struct config_loader *l, const struct config_key *k, uint8
 				   list ? "a list like [a, b]" : "a single value");
 		return -EINVAL;
 	}
-	return config_value_read(&l->r, k, field, scalar_text(node));
+	return config_value_read(&l->r, k, field, config_node_text(node));
 }
 
 static void fault_unknown(struct config_loader *l, const struct config_section *s,
@@ -205,44 +162,6 @@ static void fault_unknown(struct config_loader *l, const struct config_section *
 				   o.full ? "..." : "");
 }
 
-// A mapping node, or -EINVAL with a finding; an empty value is an empty mapping (*pairs = 0).
-static int want_mapping(struct config_loader *l, const yaml_node_t *node, uint32_t *pairs)
-{
-	*pairs = 0;
-	if (node == NULL || is_null(node))
-		return 0;
-	if (node->type != YAML_MAPPING_NODE) {
-		look_at(&l->r, node);
-		config_value_fault(&l->r, "is %s; write keys with values below it",
-				   node->type == YAML_SCALAR_NODE ? "a single value" : "a list");
-		return -EINVAL;
-	}
-	*pairs = (uint32_t)(node->data.mapping.pairs.top - node->data.mapping.pairs.start);
-	return 0;
-}
-
-// The i-th key and value; false (with a finding) if the key is no scalar.
-static bool pair_at(struct config_loader *l, const yaml_node_t *node, uint32_t i,
-		    struct slice *name, yaml_node_t **value)
-{
-	const yaml_node_pair_t *pair = &node->data.mapping.pairs.start[i];
-	const yaml_node_t *key = yaml_document_get_node(l->doc, pair->key);
-
-	*value = yaml_document_get_node(l->doc, pair->value);
-	look_at(&l->r, key);
-	if (key->type != YAML_SCALAR_NODE) {
-		size_t old = strlen(l->r.path);
-
-		if (old == 0)
-			path_push(&l->r, "", SLICE_LIT("the file"));
-		config_value_fault(&l->r, "has a key that is no single word");
-		path_pop(&l->r, old);
-		return false;
-	}
-	*name = scalar_text(key);
-	return true;
-}
-
 static void fault_missing(struct config_loader *l, const struct config_section *s, uint64_t seen)
 {
 	static const char *const examples[] = {
@@ -264,7 +183,7 @@ static int read_section(struct config_loader *l, const struct config_section *s,
 {
 	uint32_t pairs, line = l->r.line, column = l->r.column;
 	uint64_t seen = 0;
-	int rc = want_mapping(l, node, &pairs);
+	int rc = config_node_mapping(l, node, &pairs);
 
 	for (uint32_t i = 0; i < pairs && l->r.errors->errors < CONFIG_ENOUGH; i++) {
 		yaml_node_t *value;
@@ -273,9 +192,9 @@ static int read_section(struct config_loader *l, const struct config_section *s,
 		size_t old;
 		int one = 0;
 
-		if (!pair_at(l, node, i, &name, &value))
+		if (!config_node_pair(l, node, i, &name, &value))
 			continue;
-		old = path_push(&l->r, ".", name);
+		old = config_node_push(&l->r, ".", name);
 		k = config_schema_find(s, name);
 		if (k == NULL) {
 			fault_unknown(l, s, name);
@@ -287,7 +206,7 @@ static int read_section(struct config_loader *l, const struct config_section *s,
 			if (one == 0)
 				one = read_value(l, k, base + k->offset, value);
 		}
-		path_pop(&l->r, old);
+		config_node_pop(&l->r, old);
 		if (one == -ENOMEM)
 			return one;
 	}
@@ -296,16 +215,6 @@ static int read_section(struct config_loader *l, const struct config_section *s,
 	if (rc == 0)
 		fault_missing(l, s, seen);
 	return rc;
-}
-
-static bool is_name(struct slice s)
-{
-	for (uint32_t i = 0; i < s.len; i++)
-		if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-+@:/",
-			   s.p[i]) == NULL ||
-		    s.p[i] == 0)
-			return false;
-	return s.len >= 1 && s.len <= 63 && !slice_eq(s, SLICE_LIT("any"));
 }
 
 static struct named *find_name(const struct names *names, struct slice name)
@@ -321,7 +230,7 @@ static int collect_names(struct config_loader *l, const yaml_node_t *node, struc
 			 uint32_t most)
 {
 	uint32_t pairs;
-	int rc = want_mapping(l, node, &pairs);
+	int rc = config_node_mapping(l, node, &pairs);
 
 	if (rc != 0)
 		return rc;
@@ -334,9 +243,9 @@ static int collect_names(struct config_loader *l, const yaml_node_t *node, struc
 		struct slice name;
 		struct named *known;
 
-		if (!pair_at(l, node, i, &name, &value))
+		if (!config_node_pair(l, node, i, &name, &value))
 			continue;
-		if (!is_name(name)) {
+		if (!config_node_is_name(name)) {
 			config_value_fault(&l->r,
 					   "has the name \"%.*s\"; a name has 1 to 63 letters, "
 					   "digits and . _ - + @ : / and is not \"any\"",
@@ -402,11 +311,11 @@ static int read_entry(struct config_loader *l, const struct config_section *s, u
 
 	if (entry->node == NULL)
 		return previous != NULL ? config_schema_copy(l->r.t, s, base, previous) : 0;
-	look_at(&l->r, entry->node);
+	config_node_look_at(&l->r, entry->node);
 	l->r.line = entry->line;
-	old = path_push(&l->r, ".", slice_of_str(entry->name));
+	old = config_node_push(&l->r, ".", slice_of_str(entry->name));
 	rc = read_section(l, s, base, entry->node);
-	path_pop(&l->r, old);
+	config_node_pop(&l->r, old);
 	return rc;
 }
 
@@ -483,9 +392,9 @@ static void take_profile_timer(struct config_loader *l, struct config_trunk *t,
 		int id;
 
 		if (key->type != YAML_SCALAR_NODE || value->type != YAML_SCALAR_NODE ||
-		    !slice_eq(scalar_text(key), SLICE_LIT("profile")))
+		    !slice_eq(config_node_text(key), SLICE_LIT("profile")))
 			continue;
-		text = slice_first(scalar_text(value), sizeof(name) - 1);
+		text = slice_first(config_node_text(value), sizeof(name) - 1);
 		memcpy(name, text.p, text.len);
 		name[text.len] = 0;
 		id = config_profile_find(l->r.c, name);
@@ -532,7 +441,7 @@ static int read_routes(struct config_loader *l, const yaml_node_t *node)
 	struct config *c = l->r.c;
 	uint32_t n;
 
-	if (node == NULL || is_null(node))
+	if (node == NULL || config_node_is_null(node))
 		return 0;
 	if (node->type != YAML_SEQUENCE_NODE) {
 		config_value_fault(&l->r, "is no list; begin each route with \"- \"");
@@ -554,32 +463,16 @@ static int read_routes(struct config_loader *l, const yaml_node_t *node)
 		char number[16];
 		size_t old;
 
-		look_at(&l->r, item);
+		config_node_look_at(&l->r, item);
 		l->routes[i].line = l->r.line;
 		snprintf(number, sizeof(number), "[%u]", i);
-		old = path_push(&l->r, "", slice_of_str(number));
+		old = config_node_push(&l->r, "", slice_of_str(number));
 		if (section_defaults(l, &config_schema_route, base) == -ENOMEM ||
 		    read_section(l, &config_schema_route, base, item) == -ENOMEM)
 			return -ENOMEM;
-		path_pop(&l->r, old);
+		config_node_pop(&l->r, old);
 		c->n_routes = i + 1;
 	}
-	return 0;
-}
-
-// Rules are words of the configuration that this version does not act on: empty ones are accepted.
-static int read_rules(struct config_loader *l, const yaml_node_t *node)
-{
-	bool empty = node == NULL || is_null(node) ||
-		     (node->type == YAML_SEQUENCE_NODE &&
-		      node->data.sequence.items.top == node->data.sequence.items.start) ||
-		     (node->type == YAML_MAPPING_NODE &&
-		      node->data.mapping.pairs.top == node->data.mapping.pairs.start);
-
-	if (!empty)
-		config_value_fault(&l->r,
-				   "is not empty, but this version has no manipulation rules; "
-				   "leave it empty");
 	return 0;
 }
 
@@ -591,9 +484,9 @@ static int read_top(struct config_loader *l, enum config_top top, yaml_node_t *n
 	int rc;
 
 	if (node != NULL)
-		look_at(&l->r, node);
+		config_node_look_at(&l->r, node);
 	if (top == CONFIG_TOP_RULES)
-		return read_rules(l, node);
+		return config_rules_read(l, node);
 	if (top == CONFIG_TOP_ROUTES)
 		return read_routes(l, node);
 	if (row->shape == CONFIG_ONE) {
@@ -617,7 +510,7 @@ static void find_tops(struct config_loader *l, const yaml_node_t *root, yaml_nod
 
 	uint32_t pairs;
 
-	if (want_mapping(l, root, &pairs) != 0)
+	if (config_node_mapping(l, root, &pairs) != 0)
 		return;
 	for (uint32_t i = 0; i < pairs && l->r.errors->errors < CONFIG_ENOUGH; i++) {
 		const char *near = NULL;
@@ -625,7 +518,7 @@ static void find_tops(struct config_loader *l, const yaml_node_t *root, yaml_nod
 		yaml_node_t *value;
 		struct slice name;
 
-		if (!pair_at(l, root, i, &name, &value))
+		if (!config_node_pair(l, root, i, &name, &value))
 			continue;
 		for (top = 0; top < CONFIG_TOP_N; top++) {
 			uint32_t edits = config_schema_distance(name, config_schema_top[top].name);
@@ -637,7 +530,7 @@ static void find_tops(struct config_loader *l, const yaml_node_t *root, yaml_nod
 				near = config_schema_top[top].name;
 			}
 		}
-		path_push(&l->r, "", name);
+		config_node_push(&l->r, "", name);
 		if (top < CONFIG_TOP_N && nodes[top] == NULL)
 			nodes[top] = value;
 		else if (top < CONFIG_TOP_N)
@@ -648,7 +541,7 @@ static void find_tops(struct config_loader *l, const yaml_node_t *root, yaml_nod
 			config_value_fault(
 				&l->r, "is no key; known here: system, ports, profiles, trunks, "
 				       "routes, rules, timers, cdr, metrics, trace, log");
-		path_pop(&l->r, 0);
+		config_node_pop(&l->r, 0);
 	}
 }
 
@@ -656,26 +549,26 @@ int config_read_document(struct config_loader *l)
 {
 	yaml_node_t *nodes[CONFIG_TOP_N] = {NULL}, *root = yaml_document_get_root_node(l->doc);
 
-	if (root == NULL || is_null(root)) {
+	if (root == NULL || config_node_is_null(root)) {
 		config_errors_add(l->r.errors, false, 0, 0,
 				  "the file is empty; begin with what verge --print-config prints");
 		return -EINVAL;
 	}
 	snprintf(l->r.path, sizeof(l->r.path), "the file");
 	if (root->type != YAML_MAPPING_NODE) {
-		look_at(&l->r, root);
+		config_node_look_at(&l->r, root);
 		config_value_fault(&l->r,
 				   "has no keys; begin with what verge --print-config prints");
 		return -EINVAL;
 	}
-	path_pop(&l->r, 0);
+	config_node_pop(&l->r, 0);
 	find_tops(l, root, nodes);
 	for (uint32_t top = 0; top < CONFIG_TOP_N; top++) {
 		int rc;
 
-		path_push(&l->r, "", slice_of_str(config_schema_top[top].name));
+		config_node_push(&l->r, "", slice_of_str(config_schema_top[top].name));
 		rc = read_top(l, top, nodes[top]);
-		path_pop(&l->r, 0);
+		config_node_pop(&l->r, 0);
 		if (rc == -ENOMEM)
 			return rc;
 	}
@@ -695,7 +588,7 @@ int config_read_override(struct config_loader *l, const struct config_override *
 		return 0; // the trunk is gone: so is what was set on it
 	field = (uint8_t *)&l->trunks[id];
 	l->r.line = l->r.column = 0;
-	old = path_push(&l->r, "", path);
+	old = config_node_push(&l->r, "", path);
 	while (s != NULL) {
 		int64_t dot = slice_find(path, '.');
 		uint32_t len = dot < 0 ? path.len : (uint32_t)dot;
@@ -717,6 +610,6 @@ int config_read_override(struct config_loader *l, const struct config_override *
 		rc = config_value_read_list(&l->r, k, field, slice_of_str(o->value));
 	else if (k != NULL)
 		rc = config_value_read(&l->r, k, field, slice_of_str(o->value));
-	path_pop(&l->r, old);
+	config_node_pop(&l->r, old);
 	return rc;
 }

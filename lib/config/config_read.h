@@ -27,7 +27,9 @@ struct config_loader {
 	struct config_profile *profiles;
 	struct config_trunk *trunks;
 	struct config_route *routes;
-	struct config_mark *marks; // malloc'ed
+	struct rule_set *sets;
+	const struct config_file *kept; // what an earlier snapshot of the same text imported
+	struct config_mark *marks;	// malloc'ed
 	uint32_t n_marks, cap_marks;
 };
 

@@ -156,7 +156,9 @@ const struct config_top_row config_schema_top[CONFIG_TOP_N] = {
 	[CONFIG_TOP_TRUNKS] = {"trunks", &config_schema_trunk, CONFIG_NAMED, 0,
 			       "Peers that calls come from and go to, by name."},
 	[CONFIG_TOP_ROUTES] = {"routes", &config_schema_route, CONFIG_LIST, 0, "Where calls go."},
-	[CONFIG_TOP_RULES] = {"rules", NULL, CONFIG_LIST, 0, "Manipulation rules."},
+	[CONFIG_TOP_RULES] = {"rules", NULL, CONFIG_LIST, 0,
+			      "Message rules: named sets, which trunks and profiles list under "
+			      "rules.in and rules.out."},
 	[CONFIG_TOP_TIMERS] =
 		ONE("timers", transaction, timers, "Timers of SIP transactions (RFC 3261 s17)."),
 	[CONFIG_TOP_CDR] = ONE("cdr", cdr, cdr, "Call detail records."),

@@ -107,12 +107,19 @@ struct config_block {
 	struct config_block *next;
 	size_t used, size;
 };
+// A file that the text imports.
+struct config_file {
+	struct config_file *next;
+	const char *path;
+	struct slice text;
+};
 struct config_text {
 	struct config_block *blocks;
 	struct slice source;
 	const char *name;
 	const struct config_override *overrides;
 	uint32_t n_overrides;
+	struct config_file *files;
 };
 
 // Zeroed memory that lives as long as the snapshot; NULL when the machine has none.
@@ -121,6 +128,11 @@ const char *config_schema_strdup(struct config_text *t, struct slice s);
 // Deep copy of a section into other memory. -ENOMEM.
 int config_schema_copy(struct config_text *t, const struct config_section *s, void *to,
 		       const void *from);
+
+// All memory of a snapshot; NULL is fine.
+void config_load_release(struct config_text *t);
+// The whole file in malloc'ed memory, to be freed also on errors. -errno, -EFBIG.
+int config_load_file(const char *path, uint8_t **bytes, size_t *len);
 
 // Index of the trunks' names, for config_trunk_find(). -ENOMEM.
 int config_names_build(struct config *c, struct config_text *t);

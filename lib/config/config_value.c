@@ -449,10 +449,7 @@ int config_value_count(struct config_reader *r, const struct config_key *key, ui
 {
 	if (n >= key->min && n <= key->max)
 		return 0;
-	if (key->max == 0)
-		config_value_fault(r, "is not empty, but this version has no manipulation rules; "
-				      "leave it empty");
-	else if (n == 0)
+	if (n == 0)
 		config_value_fault(r, "is empty; give at least one");
 	else
 		config_value_fault(r, "has %u entries; it may have %u to %u", n, (unsigned)key->min,
