@@ -22,6 +22,7 @@
 #include "control/loop.h"
 #include "control/privileges.h"
 #include "control/replay/replay.h"
+#include "control/rules_command.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -35,7 +36,8 @@ static const char usage[] =
 	"                                 (verge replay --help)\n"
 	"       verge --print-config       print every key with its default and meaning, as a "
 	"valid file\n"
-	"       verge --version | --help\n"
+	"       verge --version | --help\n";
+static const char usage_end[] =
 	"The settings are described in conf/verge.yaml; vergectl speaks to a running verge.\n";
 
 struct arguments {
@@ -66,13 +68,13 @@ static int parse_arguments(struct arguments *a, int argc, char **argv)
 			a->print_config = true;
 			break;
 		case 'h':
-			fputs(usage, stdout);
+			fprintf(stdout, "%s%s%s", usage, rules_usage, usage_end);
 			return EXIT_SUCCESS + 1;
 		case 'v':
 			puts("verge " VERGE_VERSION);
 			return EXIT_SUCCESS + 1;
 		default:
-			fputs(usage, stderr);
+			fprintf(stderr, "%s%s%s", usage, rules_usage, usage_end);
 			return EXIT_USAGE + 1;
 		}
 	}
@@ -80,7 +82,7 @@ static int parse_arguments(struct arguments *a, int argc, char **argv)
 		return 0;
 	if (optind < argc)
 		fprintf(stderr, "verge: what is \"%s\"?\n", argv[optind]);
-	fputs(usage, stderr);
+	fprintf(stderr, "%s%s%s", usage, rules_usage, usage_end);
 	return EXIT_USAGE + 1;
 }
 
@@ -255,6 +257,10 @@ int main(int argc, char **argv)
 {
 	struct arguments a = {0};
 	int rc;
+
+	if (argc >= 2 && strcmp(argv[1], "rules") == 0)
+		return rules_command(argc - 2, argv + 2, stdout, stderr);
+	rc = parse_arguments(&a, argc, argv);
 
 	if (argc > 1 && strcmp(argv[1], "replay") == 0)
 		return replay_main(argc - 1, argv + 1);
