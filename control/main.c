@@ -260,6 +260,8 @@ int main(int argc, char **argv)
 
 	if (argc >= 2 && strcmp(argv[1], "rules") == 0)
 		return rules_command(argc - 2, argv + 2, stdout, stderr);
+	if (argc > 1 && strcmp(argv[1], "replay") == 0)
+		return replay_main(argc - 1, argv + 1);
 	rc = parse_arguments(&a, argc, argv);
 
 	if (argc > 1 && strcmp(argv[1], "replay") == 0)
