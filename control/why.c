@@ -52,7 +52,7 @@ static void put_when(struct outbuf *o, const struct story *s, tick_t at)
 	outbuf_put_lit(o, "at ");
 	outbuf_put_str(o, text);
 	outbuf_put_lit(o, ", ");
-	if (at >= now) {
+	if (at > now) {
 		outbuf_put_lit(o, "in ");
 		put_duration(o, at - now);
 	} else {

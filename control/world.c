@@ -154,7 +154,8 @@ static int start(struct world *w, const struct world_params *p)
 	w->control = control_new(&params, w->now);
 	if (w->control == NULL)
 		abort();
-	control_set_wall(w->control, w->now, p->wall_us != 0 ? p->wall_us : WALL_START_US);
+	w->wall_us = p->wall_us != 0 ? p->wall_us : WALL_START_US;
+	control_set_wall(w->control, w->now, w->wall_us);
 	world_settle(w);
 	return 0;
 }

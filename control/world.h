@@ -42,6 +42,7 @@ struct world_params {
 
 struct world {
 	tick_t now;
+	uint64_t wall_us; // wall clock at WORLD_START_TK
 	unsigned workers;
 	uint32_t calls; // capacity over all workers
 	struct engine_ops ops;

@@ -178,18 +178,19 @@ static bool read_when(struct run *r, const struct step *s, struct when *w)
 		if (now + 4 * r->net.peer[i]->delay_max > w->until)
 			w->until = now + 4 * r->net.peer[i]->delay_max + PROMPT;
 	for (int i = 3; i + 1 < s->n_words; i++) {
-		const char *dots = strstr(s->words[i + 1], "..");
+		const char *word, *dots;
 		tick_t from, until;
 
 		if (strcmp(s->words[i], "at") != 0 && strcmp(s->words[i], "within") != 0 &&
 		    strcmp(s->words[i], "after") != 0)
 			continue;
-		if (!run_time(dots != NULL ? arena_strndup(&r->arena, s->words[i + 1],
-							   (size_t)(dots - s->words[i + 1]))
-					   : s->words[i + 1],
+		word = run_substitute(r, s->words[i + 1]);
+		dots = strstr(word, "..");
+		if (!run_time(dots != NULL ? arena_strndup(&r->arena, word, (size_t)(dots - word))
+					   : word,
 			      &from) ||
 		    (dots != NULL && !run_time(dots + 2, &until))) {
-			run_fail(r, "%s is no time", s->words[i + 1]);
+			run_fail(r, "%s is no time", word);
 			return false;
 		}
 		until = dots != NULL ? until : from;
