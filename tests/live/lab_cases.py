@@ -243,6 +243,22 @@ def capacity_reached():
 
 
 @lab()
+def peer_unreachable():
+    """ICMP port unreachable and a next hop without a station: the INVITE goes to the next peer at once."""
+    with Lab() as net:
+        conf = config(net)
+        conf["trunks"]["core"]["peers"] = [CORE4 + "2:5999", CORE4 + "77:5060", CORE4 + "2:5060"]
+        verge = Verge(net, conf)
+        uac, uas = peers(net, calls.basic_caller(), calls.basic_callee(), calls=3, rate=1)
+        expect(uac.finish(20)["ok"] == 3, "calls")
+        expect(verge.sum("verge_packets_total", verdict="sip_unreachable") >= 1, "ICMP was not heeded")
+        slow = [c["setup_ms"] for c in verge.cdrs() if c["setup_ms"] is None or c["setup_ms"] > 6000]
+        expect(not slow, f"setup took {slow} ms: failover waited for timers")
+        uas.stop()
+        ended_well(verge, 60)
+
+
+@lab()
 def port_vanishes():
     """The callees' wire is cut and mended: calls stay, BYE is repeated until it gets through."""
     with Lab() as net:
