@@ -230,7 +230,9 @@ void learn_failed(struct control *c, unsigned worker, const struct event *event,
 	struct facts_observation o = {
 		.fact = local ? FACT_REFRESH : FACT_PEER_REFRESH,
 		.call = core_call_key(worker, event->call, event->gen),
-		.agent = leg != NULL ? leg->agent : 0,
+		.agent = leg != NULL				? leg->agent
+			 : event->type == EVENT_SESSION_EXPIRED ? event->expired.agent
+								: 0,
 		.code = (uint16_t)code,
 		.since = leg != NULL && local ? leg->planned_tk : c->now,
 	};
@@ -311,6 +313,23 @@ void learn_record(struct control *c, const struct call_record *record)
 			 boundary_hint(boundary));
 }
 
+// Behind one trunk may be agents that can and agents that cannot: what is concluded about an agent
+// outweighs what the trunk as a whole has shown.
+static bool agent_is_observed(const struct trunk_facts *f, uint64_t agent, bool trunk_is)
+{
+	static const enum fact_id ids[] = {FACT_REFRESH, FACT_PEER_REFRESH};
+	bool proven = false;
+
+	for (unsigned i = 0; i < 2; i++) {
+		enum fact_state state = trunk_facts_agent(f, agent, ids[i]);
+
+		if (state == FACT_UNSUPPORTED)
+			return true;
+		proven |= state == FACT_SUPPORTED;
+	}
+	return trunk_is && !proven;
+}
+
 bool learn_is_observed(const struct control *c, unsigned id, uint64_t agent)
 {
 	const struct control_trunk *trunk = core_trunk(c, id);
@@ -324,9 +343,7 @@ bool learn_is_observed(const struct control *c, unsigned id, uint64_t agent)
 		return true;
 	if (timer->learn == 0)
 		return false;
-	return trunk->facts.quarantined ||
-	       (agent != 0 &&
-		trunk_facts_state(&trunk->facts, agent, FACT_REFRESH) == FACT_UNSUPPORTED);
+	return agent_is_observed(&trunk->facts, agent, trunk->facts.quarantined);
 }
 
 void learn_publish(struct control *c, struct control_trunk *trunk)

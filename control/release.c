@@ -109,7 +109,7 @@ void release_expired(struct control *c, unsigned worker, const struct event *eve
 	const struct config_timer *timer = core_timer_config(c, event->trunk);
 	bool local = event->expired.timer.role == ST_ROLE_LOCAL;
 	enum cause cause = local ? expiry_cause(leg) : CAUSE_SESSION_EXPIRED;
-	bool keep = learn_is_observed(c, event->trunk, leg != NULL ? leg->agent : 0) ||
+	bool keep = learn_is_observed(c, event->trunk, event->expired.agent) ||
 		    timer->on_expiry == CONFIG_ON_FAILURE_WARN ||
 		    (local && timer->on_refresh_failure == CONFIG_ON_FAILURE_WARN);
 

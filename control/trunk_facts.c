@@ -245,13 +245,18 @@ static const struct facts_row *find_agent(const struct trunk_facts *f, uint64_t 
 	return NULL;
 }
 
+enum fact_state trunk_facts_agent(const struct trunk_facts *f, uint64_t agent, enum fact_id fact)
+{
+	const struct facts_row *row = agent != 0 ? find_agent(f, agent) : NULL;
+
+	return row != NULL ? (enum fact_state)row->facts[fact].state : FACT_UNKNOWN;
+}
+
 enum fact_state trunk_facts_state(const struct trunk_facts *f, uint64_t agent, enum fact_id fact)
 {
-	const struct facts_row *row = find_agent(f, agent);
+	enum fact_state own = trunk_facts_agent(f, agent, fact);
 
-	if (row != NULL && row->facts[fact].state != FACT_UNKNOWN)
-		return (enum fact_state)row->facts[fact].state;
-	return (enum fact_state)f->all.facts[fact].state;
+	return own != FACT_UNKNOWN ? own : (enum fact_state)f->all.facts[fact].state;
 }
 
 int trunk_facts_last(const struct trunk_facts *f, uint64_t agent, enum fact_id fact)

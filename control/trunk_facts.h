@@ -119,6 +119,8 @@ void trunk_facts_outage(struct trunk_facts *f, tick_t now);
 
 // What is known about a fact for a leg: of its agent if that is concluded, else of the trunk.
 enum fact_state trunk_facts_state(const struct trunk_facts *f, uint64_t agent, enum fact_id fact);
+// The same of the agent alone: FACT_UNKNOWN when nothing is concluded about it.
+enum fact_state trunk_facts_agent(const struct trunk_facts *f, uint64_t agent, enum fact_id fact);
 // The last word of one call on a fact: 1 good, -1 bad, 0 none. A preference may follow it, a
 // quarantine not.
 int trunk_facts_last(const struct trunk_facts *f, uint64_t agent, enum fact_id fact);

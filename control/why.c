@@ -230,8 +230,7 @@ void why_put_leg(struct outbuf *o, const struct why *why, unsigned side)
 		.expiry_tk = leg->expiry_tk, .se_s = leg->timer.se_s, .role = leg->timer.role};
 
 	s.known = core_leg(why->control, why->worker, why->view->call, why->view->gen, side);
-	s.observed =
-		learn_is_observed(why->control, leg->trunk, s.known != NULL ? s.known->agent : 0);
+	s.observed = learn_is_observed(why->control, leg->trunk, leg->agent);
 	s.deadline_tk = st_deadline(&policy, &st);
 	outbuf_put_str(o, side == SIDE_A ? "Ingress leg, trunk " : "Egress leg, trunk ");
 	jsonout_put_string(o, slice_of_str(core_trunk_name(why->control, leg->trunk)));

@@ -140,6 +140,7 @@ static void expire_session(struct engine *e, uint32_t call, unsigned side,
 	leg->flags |= LEG_EXPIRED;
 	v->expired.expiry_tk = leg->st.expiry_tk;
 	v->expired.last_proof_tk = leg->last_proof_tk;
+	v->expired.agent = leg->agent;
 	leg_timer_view(leg, &v->expired.timer);
 }
 

@@ -159,6 +159,7 @@ struct leg_view {
 	uint32_t local_cseq, remote_cseq;
 	uint16_t refreshes_sent, refreshes_received, refreshes_failed;
 	tick_t refresh_tk, expiry_tk, last_refresh_ok_tk, last_proof_tk;
+	uint64_t agent; // hash of the peer's User-Agent or Server; 0 = unknown
 	bool refresh_pending;
 	uint8_t negotiated_by;
 	struct flow flow;

@@ -85,6 +85,7 @@ struct event {
 		struct { // SESSION_EXPIRED, MAX_DURATION
 			tick_t expiry_tk;
 			tick_t last_proof_tk; // last message from the peer in this dialog
+			uint64_t agent;	      // hash of the peer's User-Agent/Server, 0 = unknown
 			struct msg_timer timer;
 		} expired;
 		struct { // ANSWERED
