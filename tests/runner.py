@@ -164,6 +164,9 @@ def suite_bench(options):
     ok, seconds, output = command(["bench/loadgen/loadgen", "once", "--build",
                                    VARIANTS["debug"][0], "--calls", "5000"], 120)
     yield Result("bench", "loadgen over memif", ok, seconds, output)
+    ok, seconds, output = command(["bench/peers/peers", "--quick", "--build",
+                                   VARIANTS["debug"][0]], 180)
+    yield Result("bench", "side by side with peers", ok, seconds, output)
 
 
 def suite_scenario(options):
