@@ -9,6 +9,7 @@
 #include <rte_malloc.h>
 
 #include "classify/classify.h"
+#include "dataplane/admit.h"
 #include "dataplane/clock.h"
 #include "dataplane/dataplane_private.h"
 #include "dataplane/eal.h"
@@ -47,7 +48,8 @@ static void count_buffers(struct dataplane *dp, const struct config *c)
 	dp->transactions = share(transactions, dp->n_workers);
 
 	dp->n_small = queues * 2 * DATAPLANE_DESC + DATAPLANE_SPARE +
-		      dp->n_workers * (DATAPLANE_CACHE + REASSEMBLE_MBUFS) + transactions / 2;
+		      dp->n_workers * (DATAPLANE_CACHE + REASSEMBLE_MBUFS + ADMIT_WAITING) +
+		      transactions / 2;
 	dp->n_large = DATAPLANE_LARGE + transactions / 16;
 	for (uint32_t i = 0; i < c->n_ports; i++)
 		if (c->ports[i].mtu > MBUF_SMALL_ROOM - FRAME_HEADERS_MAX)

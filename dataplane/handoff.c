@@ -8,6 +8,7 @@
 #include <rte_prefetch.h>
 #include <rte_ring_elem.h>
 
+#include "dataplane/admit.h"
 #include "dataplane/pipeline.h"
 
 int handoff_init(struct worker *w)
@@ -74,6 +75,7 @@ uint32_t handoff_poll(struct worker *w)
 		rte_prefetch0(mbuf_priv(m[i]));
 	for (uint32_t i = 0; i < n; i++)
 		rte_prefetch0(mbuf_priv(m[i])->buf.data);
+	admit_sort(w, n == BURST);
 	pipeline_messages(w, m, n);
 	return n;
 }

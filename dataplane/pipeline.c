@@ -6,6 +6,7 @@
 
 #include <rte_common.h>
 
+#include "dataplane/admit.h"
 #include "dataplane/arp_nd.h"
 #include "dataplane/call.h"
 #include "dataplane/classify.h"
@@ -59,6 +60,8 @@ void pipeline_take(struct worker *w, struct rte_mbuf *m)
 	struct sip_burst *b = w->sip;
 	struct mbuf_priv *priv = mbuf_priv(m);
 
+	if (admit_defer(w, m))
+		return;
 	b->error[b->n] = priv->undelivered != 0 ? -EHOSTUNREACH : 0;
 	b->verdict[b->n] = VERDICT_NONE;
 	b->rx[b->n].buf = &priv->buf;

@@ -2,6 +2,8 @@
 // UDP datagrams for the SIP port. See udp.h.
 #include "dataplane/udp.h"
 
+#include "dataplane/admit.h"
+
 static void set_flow(struct flow *f, const struct packet *p, const struct frame_udp *u)
 {
 	size_t n = p->ip.family == 4 ? 4 : 16;
@@ -31,13 +33,18 @@ static enum verdict take_udp(struct worker *w, struct packet *p)
 	v = frame_udp_read(&u, l4, p->ip.total - p->ip.header_len);
 	if (v != VERDICT_NONE)
 		return v;
+	set_flow(&flow, p, &u);
+	if (u.dst == p->port->sip_port) {
+		v = admit_look(w, &flow, slice_of(l4 + FRAME_UDP_LEN, u.len - FRAME_UDP_LEN));
+		if (v != VERDICT_NONE)
+			return v;
+	}
 	if (!p->summed && !frame_udp_sum_ok(&p->ip, l4, &u, p->port->device->sum_partial))
 		return VERDICT_DROP_UDP_CHECKSUM;
 	if (u.dst != p->port->sip_port)
 		return VERDICT_DROP_UDP_PORT;
 	if (frame_is_keepalive(l4 + FRAME_UDP_LEN, u.len - FRAME_UDP_LEN))
 		return VERDICT_KEEPALIVE;
-	set_flow(&flow, p, &u);
 	// The call logic may keep the message for half a minute.
 	m = mbuf_shrink(&w->pools, p->m, l4 + FRAME_UDP_LEN, u.len - FRAME_UDP_LEN);
 	mbuf_sip_of(m, m == p->m ? l4 + FRAME_UDP_LEN : rte_pktmbuf_mtod(m, uint8_t *),

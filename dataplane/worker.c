@@ -6,6 +6,7 @@
 
 #include <rte_malloc.h>
 
+#include "dataplane/admit.h"
 #include "dataplane/arp_nd.h"
 #include "dataplane/call.h"
 #include "dataplane/clock.h"
@@ -21,12 +22,14 @@
 
 #define WORKER_TICK   TICK_MS(100) // neighbours and old fragments
 #define WORKER_RETIRE 256	   // leg texts given back in one round
+#define WORKER_BURSTS 32	   // of one queue in one round
 
 int worker_init(struct worker *w)
 {
 	w->sip = rte_zmalloc("sip_burst", sizeof(*w->sip), 64);
 	w->stats = rte_zmalloc("worker_stats", sizeof(*w->stats), 64);
-	if (w->sip == NULL || w->stats == NULL || handoff_init(w) != 0 || reassemble_init(w) != 0) {
+	if (w->sip == NULL || w->stats == NULL || handoff_init(w) != 0 || reassemble_init(w) != 0 ||
+	    admit_init(w) != 0) {
 		worker_free(w);
 		return -ENOMEM;
 	}
@@ -48,6 +51,7 @@ static void free_pending(struct worker *w)
 void worker_free(struct worker *w)
 {
 	free_pending(w);
+	admit_free(w);
 	reassemble_free(w);
 	handoff_free(w);
 	rte_free(w->stats);
@@ -59,10 +63,18 @@ void worker_free(struct worker *w)
 static void poll_queues(struct worker *w)
 {
 	for (uint32_t i = 0; i < w->n_rx; i++) {
-		if (rx_poll(w, &w->rx[i], &w->burst) == 0)
-			continue;
-		w->gave_work = true;
-		pipeline_frames(w, &w->burst);
+		uint32_t n = BURST;
+
+		// A queue that fills bursts is emptied: what is urgent may stand behind what is
+		// not.
+		for (unsigned bursts = 0; n == BURST && bursts < WORKER_BURSTS; bursts++) {
+			n = rx_poll(w, &w->rx[i], &w->burst);
+			if (n == 0)
+				break;
+			w->gave_work = true;
+			admit_sort(w, n == BURST);
+			pipeline_frames(w, &w->burst);
+		}
 	}
 }
 
@@ -125,6 +137,7 @@ bool worker_poll(struct worker *w)
 		arp_nd_news(w);
 		egress_serve(w);
 	}
+	admit_run(w);
 	if (w->engine != NULL)
 		run_calls(w);
 	tick(w);

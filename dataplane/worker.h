@@ -20,6 +20,7 @@
 #define WORKERS_MAX	  64
 #define WORKER_QUEUES_MAX 256
 
+struct admit;
 struct arena;
 struct classify_db;
 struct classify_scratch;
@@ -115,6 +116,7 @@ struct worker {
 	struct egress to_worker[WORKERS_MAX];
 	struct burst burst;
 	struct sip_burst *sip;
+	struct admit *admit; // who waits while there is more than can be done
 	// IP packets of ours that have no next hop, for the call logic in the next round; freed
 	// there
 	uint32_t n_undelivered;

@@ -89,6 +89,11 @@ struct engine *engine_init(void *mem, const struct engine_params *params, tick_t
 	return e;
 }
 
+void engine_refuse_new(struct engine *e, bool refuse)
+{
+	e->refusing = refuse;
+}
+
 void engine_configure(struct engine *e, const struct config *config)
 {
 	e->config = config;

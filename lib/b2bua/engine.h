@@ -106,6 +106,10 @@ struct engine *engine_init(void *mem, const struct engine_params *params, tick_t
 // period. Must be called once before the first message.
 void engine_configure(struct engine *e, const struct config *config);
 
+// From now on (until false) what would begin something new gets 503 with Retry-After, statelessly;
+// what belongs to a call or a transaction goes on. For messages that the worker has no time for.
+void engine_refuse_new(struct engine *e, bool refuse);
+
 // Where inputs put what they produce. The caller empties it (n_sends = n_events = n_records = 0)
 // whenever it wants, and must when engine_outbox_full() says so.
 struct outbox *engine_outbox(struct engine *e);

@@ -156,6 +156,13 @@ static unsigned inbound_in_dialog(struct engine *e, struct inbound *in)
 	return reply_plain(e, in, 481, SLICE_NONE);
 }
 
+// Neither a transaction nor a record is spent on it: it is one of very many.
+static unsigned inbound_overload(struct engine *e, struct inbound *in)
+{
+	stat_add(&e->p.stats->overload, 1);
+	return reply_plain(e, in, 503, SLICE_LIT("Retry-After: 5\r\n"));
+}
+
 static unsigned inbound_new(struct engine *e, struct inbound *in)
 {
 	enum sip_service service;
@@ -165,6 +172,8 @@ static unsigned inbound_new(struct engine *e, struct inbound *in)
 	service = sip_method_service(in->method);
 	if (in->to_tag.len != 0 || service == SIP_SERVICE_DIALOG)
 		return inbound_in_dialog(e, in);
+	if (e->refusing)
+		return inbound_overload(e, in);
 	switch (service) {
 	case SIP_SERVICE_CALL:
 		return setup_invite(e, in);

@@ -10,6 +10,8 @@
 #include "dialog/dialog.h"
 #include "sip/build.h"
 
+#define SETUP_TXN_RESERVE 3 // one in so many transactions is not for new calls
+
 // --- who lets a call in
 
 // Seconds window of a trunk's limits.cps: a counter a second, shared by all workers without a lock.
@@ -454,6 +456,11 @@ static unsigned setup_admit(struct engine *e, struct inbound *in)
 	if (e->stopping) {
 		stat_add(&e->p.stats->stopping, 1);
 		return setup_refuse(e, in, CAUSE_SHUTDOWN);
+	}
+	// Calls that are there need transactions to refresh and to end: the last ones are theirs.
+	if (e->txn_pool.n_free < e->txn_pool.cap / SETUP_TXN_RESERVE) {
+		engine_out_of(e, OUT_OF_TRANSACTIONS);
+		return setup_refuse(e, in, CAUSE_CAPACITY);
 	}
 	if (trunk->limits.cps != 0 &&
 	    !gate_rate(&e->p.live[in->trunk], trunk->limits.cps, e->now)) {

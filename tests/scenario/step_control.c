@@ -258,7 +258,7 @@ static void do_end(struct run *r, const struct step *s)
 	run_fail(r, "there is no such call");
 }
 
-// exhaust buffers|text on|off
+// exhaust buffers|text|time on|off
 static void do_exhaust(struct run *r, const struct step *s)
 {
 	bool on = strcmp(word(s, 2), "on") == 0;
@@ -267,8 +267,11 @@ static void do_exhaust(struct run *r, const struct step *s)
 		r->net.world.memory.no_bufs = on;
 	else if (strcmp(word(s, 1), "text") == 0)
 		r->net.world.memory.no_text = on;
+	else if (strcmp(word(s, 1), "time") == 0)
+		for (unsigned i = 0; i < r->net.world.workers; i++)
+			engine_refuse_new(r->net.world.engine[i], on);
 	else
-		run_fail(r, "buffers or text can be exhausted");
+		run_fail(r, "buffers, text or time can be exhausted");
 }
 
 // trunk T observe|normal|none|reset

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "frame/begins.h"
 #include "frame/call_id.h"
 #include "frame/frame.h"
 #include "guard.h"
@@ -269,13 +270,54 @@ static void call_ids(void **)
 	}
 }
 
+// What may wait while a worker has too much to do; a message cut short anywhere is no danger.
+static void beginnings(void **)
+{
+	static const struct {
+		const char *shows, *in;
+		bool begins;
+	} rows[] = {
+		{"call", "INVITE sip:a SIP/2.0\r\nTo: <sip:a>\r\n\r\n", true},
+		{"re-INVITE", "INVITE sip:a SIP/2.0\r\nTo: <sip:a>;tag=1\r\n\r\n", false},
+		{"compact, blanks, case", "INVITE sip:a SIP/2.0\r\nt :<sip:a>; TAG=1\r\n\r\n",
+		 false},
+		{"From has the tag", "INVITE sip:a SIP/2.0\r\nFrom: <sip:b>;tag=1\r\nTo: a\r\n\r\n",
+		 true},
+		{"Timestamp is not To", "OPTIONS sip:a SIP/2.0\nTimestamp: 1;tag=2\nTo: a\n\n",
+		 true},
+		{"tag in a parameter's value", "OPTIONS sip:a SIP/2.0\r\nTo: a;x=tag=1\r\n\r\n",
+		 true},
+		{"tag in the body", "OPTIONS sip:a SIP/2.0\r\n\r\nTo: a;tag=1\r\n", true},
+		{"response", "SIP/2.0 200 OK\r\nTo: a\r\n\r\n", false},
+		{"ACK", "ACK sip:a SIP/2.0\r\n\r\n", false},
+		{"BYE", "BYE sip:a SIP/2.0\r\n\r\n", false},
+		{"CANCEL", "CANCEL sip:a SIP/2.0\r\n\r\n", false},
+		{"PRACK", "PRACK sip:a SIP/2.0\r\n\r\n", false},
+		{"UPDATE", "UPDATE sip:a SIP/2.0\r\n\r\n", false},
+		{"INFO", "INFO sip:a SIP/2.0\r\n\r\n", false},
+		{"REFER in a dialog", "REFER sip:a SIP/2.0\r\nTo: a;tag=1\r\n\r\n", false},
+		{"no SIP", "GET / HTTP/1.1\r\n\r\n", true},
+		{"almost a method", "BYEBYE", true},
+		{"nothing", "", true},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct slice all = slice_of_str(rows[i].in);
+
+		if (frame_begins_something(guard_copy(0, all)) != rows[i].begins)
+			fail_msg("%s", rows[i].shows);
+		for (size_t cut = 0; cut < all.len; cut++) // reads nothing behind the end
+			(void)frame_begins_something(guard_copy(0, slice_of(all.p, cut)));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(checksums),   cmocka_unit_test(ip4_headers),
 		cmocka_unit_test(ip6_headers), cmocka_unit_test(udp_checksums),
 		cmocka_unit_test(neighbours),  cmocka_unit_test(keepalives),
-		cmocka_unit_test(call_ids),
+		cmocka_unit_test(call_ids),    cmocka_unit_test(beginnings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

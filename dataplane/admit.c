@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Who goes first. See admit.h.
+#include "dataplane/admit.h"
+
+#include <errno.h>
+
+#include <rte_malloc.h>
+
+#include "config/config.h"
+#include "dataplane/pipeline.h"
+#include "frame/begins.h"
+
+#define ADMIT_REFUSED 8 // answered with 503 in a round; a 503 costs about a sixth of a call
+
+struct admit {
+	bool sorting;
+	uint32_t head, n, n_refused;
+	struct rte_mbuf *waiting[ADMIT_WAITING];
+	struct rte_mbuf *refused[ADMIT_REFUSED];
+};
+
+int admit_init(struct worker *w)
+{
+	w->admit = rte_zmalloc("admit", sizeof(*w->admit), 64);
+	return w->admit != NULL ? 0 : -ENOMEM;
+}
+
+static struct rte_mbuf *take_first(struct admit *a)
+{
+	struct rte_mbuf *m = a->waiting[a->head];
+
+	a->head = (a->head + 1) % ADMIT_WAITING;
+	a->n--;
+	return m;
+}
+
+void admit_free(struct worker *w)
+{
+	struct admit *a = w->admit;
+
+	while (a != NULL && a->n != 0)
+		mbuf_sip_unref(&mbuf_priv(take_first(a))->buf);
+	rte_free(a);
+	w->admit = NULL;
+}
+
+void admit_sort(struct worker *w, bool full)
+{
+	w->admit->sorting = w->engine != NULL && (full || w->admit->n != 0);
+}
+
+static void drop(struct worker *w, struct rte_mbuf *m, enum verdict why)
+{
+	worker_count(w, why, 1);
+	mbuf_sip_unref(&mbuf_priv(m)->buf);
+}
+
+static bool is_full(const struct admit *a)
+{
+	return a->n == ADMIT_WAITING && a->n_refused == ADMIT_REFUSED;
+}
+
+enum verdict admit_look(const struct worker *w, const struct flow *flow, struct slice message)
+{
+	if (!w->admit->sorting)
+		return VERDICT_NONE;
+	// Who may not call at all does not take the place of those who may.
+	if (config_trunk_by_source(w->config, flow->port, flow) < 0)
+		return VERDICT_DROP_UNKNOWN_SOURCE;
+	// Of several workers another one may be the owner, who has room.
+	if (w->n_workers == 1 && is_full(w->admit) && frame_begins_something(message))
+		return VERDICT_DROP_OVERLOAD;
+	return VERDICT_NONE;
+}
+
+bool admit_defer(struct worker *w, struct rte_mbuf *m)
+{
+	const struct mbuf_priv *priv = mbuf_priv(m);
+	struct admit *a = w->admit;
+
+	if (!a->sorting || priv->undelivered != 0 ||
+	    !frame_begins_something(slice_of(priv->buf.data, priv->buf.len)))
+		return false;
+	if (a->n < ADMIT_WAITING)
+		a->waiting[(a->head + a->n++) % ADMIT_WAITING] = m;
+	else if (a->n_refused < ADMIT_REFUSED)
+		a->refused[a->n_refused++] = m;
+	else
+		drop(w, m, VERDICT_DROP_OVERLOAD);
+	return true;
+}
+
+void admit_run(struct worker *w)
+{
+	struct admit *a = w->admit;
+	struct rte_mbuf *m[BURST];
+	uint32_t n = a->n < BURST ? a->n : BURST;
+
+	if (n == 0)
+		return;
+	w->gave_work = true;
+	a->sorting = false;
+	for (uint32_t i = 0; i < n; i++)
+		m[i] = take_first(a);
+	pipeline_messages(w, m, n);
+	if (a->n_refused == 0)
+		return;
+	engine_refuse_new(w->engine, true);
+	pipeline_messages(w, a->refused, a->n_refused);
+	engine_refuse_new(w->engine, false);
+	a->n_refused = 0;
+}
