@@ -96,6 +96,9 @@ static void over(uint32_t id)
 
 	if ((id & 1) == 0 && (leg->state == LEG_UP || leg->state == LEG_ENDING))
 		gen.up--;
+	// A request whose call has ended meanwhile was neither served nor refused.
+	if (leg->open == LETTER_UPDATE || leg->open == LETTER_REINVITE || leg->open == LETTER_INFO)
+		gen.counts.requests--;
 	leg->state = LEG_OVER;
 	leg->open = 0;
 	calendar_arm(id, NEVER);
@@ -486,8 +489,7 @@ static void take_invite_response(uint32_t id, const struct message *m)
 		take_refusal(id, m);
 		return;
 	}
-	if (leg->tries == 1)
-		hist_add(&gen.delays.setup, calls_ns(now - leg->sent_tk));
+	hist_add(&gen.delays.setup, calls_ns(now - leg->sent_tk));
 	if (gen.legs[id ^ 1].state == LEG_ANSWERED && gen.legs[id ^ 1].tries == 1)
 		hist_add(&gen.delays.forward, calls_ns(now - gen.legs[id ^ 1].sent_tk));
 	gen.counts.established++;
@@ -511,14 +513,14 @@ static void take_final(uint32_t id, const struct message *m)
 	if (leg->open == LETTER_BYE) {
 		gen.counts.byes_ok += ok;
 		gen.counts.byes_failed += !ok;
-		if (ok && leg->tries == 1)
+		if (ok)
 			hist_add(&gen.delays.bye, ns);
 		over(id);
 		return;
 	}
 	gen.counts.requests_ok += ok;
 	gen.counts.requests_failed += !ok;
-	if (ok && leg->tries == 1)
+	if (ok)
 		hist_add(&gen.delays.request, ns);
 	if (leg->open == LETTER_REINVITE)
 		send_request(id, LETTER_ACK, leg->cseq);

@@ -18,9 +18,10 @@
 
 #include "calls.h"
 
-#define MBUFS	   16384
-#define START_S	   20 // until verge's stations are known
-#define LINE_BYTES 1024
+#define MBUFS	       16384
+#define START_S	       20 // until verge's stations are known
+#define LINE_BYTES     1024
+#define RECEIVE_BURSTS 32 // of a side in a round: what arrives goes before what is begun
 
 static const struct {
 	const char *name;
@@ -149,7 +150,7 @@ static void receive_all(void)
 	struct wire_datagram d[WIRE_BURST];
 
 	for (unsigned side = 0; side < WIRE_SIDES; side++)
-		for (unsigned burst = 0; burst < 2; burst++) {
+		for (unsigned burst = 0; burst < RECEIVE_BURSTS; burst++) {
 			unsigned n = wire_receive(side, d);
 
 			for (unsigned i = 0; i < n; i++)

@@ -41,18 +41,18 @@ def quiescent(rig, seconds=70):
 
 def trial(rig, rate, seconds, hold_ms=HOLD_MS, refresh_rate=0):
     """rate x seconds sessions, begun at this rate; what became of them."""
-    sessions = int(rate * seconds)
+    sessions, held = int(rate * seconds), rig.report()["used"]
     before, cpu = (counters(rig), rig.cpu_seconds()) if rig.verge else ({}, {})
     rig.zero()
     rig.set(rate=rate, calls=sessions, hold_ms=hold_ms, threshold_ms=THRESHOLD_MS,
             refresh_rate=refresh_rate)
     time.sleep(seconds)
-    report = rig.until(lambda r: r["calls_left"] == 0 and r["used"] == 0,
+    report = rig.until(lambda r: r["calls_left"] == 0 and r["used"] <= held,
                        hold_ms / 1000 + THRESHOLD_MS / 1000 + 3)
     rig.set(rate=0, calls=0, refresh_rate=0)
     tried = report["attempts"]
     out = {"rate": rate, "sessions": sessions, "attempts": tried, "not_made": sessions - tried,
-           "established": report["established"], "failures": failures(report) + report["used"],
+           "established": report["established"], "failures": failures(report) + max(0, report["used"] - held),
            "retransmissions": report["retrans_out"], "wire_full": report["wire_full"],
            "refused_503": report["refused_503"], "unanswered": report["unanswered"],
            **delays(report, "forward", "setup", "bye")}
@@ -218,6 +218,103 @@ def spread(rig, options):
            "refreshes": sum(bins), "window_s": len(window) / 10, "peak_per_100ms": max(window or [0]),
            "mean_per_100ms": round(mean, 1), "peak_to_mean": round(max(window or [0]) / mean, 2)
            if mean else None, "lost": report["ended_by_verge"], "bins": bins}
+    release(rig, options.rate)
+    return out
+
+
+def served(report, what):
+    """Share of the requests of a kind that were answered with 200."""
+    made = report[what + "s"]
+    return round(report[what + "s_ok"] / made, 6) if made else None
+
+
+def pressed(rig, seconds, **knobs):
+    """Calls and requests under some load, and what became of both."""
+    before = counters(rig)
+    rig.zero()
+    rig.set(hold_ms=HOLD_MS, threshold_ms=THRESHOLD_MS, **knobs)
+    time.sleep(seconds)
+    rig.set(rate=0, calls=0, flood_rate=0, refresh_rate=0)
+    report = rig.until(lambda r: r["byes_ok"] + r["byes_failed"] >= r["byes"] and r[
+        "requests_ok"] + r["requests_failed"] >= r["requests"], THRESHOLD_MS / 1000 + 2)
+    after = counters(rig)
+    names = ("attempts", "established", "late", "refused_503", "refused_other", "unanswered",
+             "behind", "no_slot", "byes", "byes_failed", "requests", "requests_failed",
+             "ended_by_verge", "flood", "flood_answers", "sent", "wire_full", "retrans_out", "up")
+    return {**{k: v for k, v in knobs.items() if k != "calls"}, "seconds": seconds,
+            **{name: report[name] for name in names}, "byes_served": served(report, "bye"),
+            "requests_served": served(report, "request"),
+            "refused_by_overload": after["overload"] - before["overload"],
+            **delays(report, "setup", "bye", "request", "forward")}
+
+
+def overload(rig, options):
+    """Overload Fairness: at 2 and 5 times the maximum rate (--rate), the share of BYEs, refreshes
+    (UPDATE) and requests that cross (INFO) that is served; memory; recovery within 5 s."""
+    hold(rig, options.held, options.rate / 2)
+    pressed(rig, 2, rate=options.rate // 2, calls=options.rate)
+    out = {"maximum": options.rate, "held_sessions": options.held, "levels": []}
+    for times in options.times:
+        for kind, name in ((0, "UPDATE"), (2, "INFO")):
+            memory = rig.memory()
+            level = pressed(rig, options.seconds, rate=times * options.rate,
+                            calls=int(times * options.rate * options.seconds), refresh_kind=kind,
+                            refresh_rate=options.rate // 10)
+            level.update({"times": times, "method": name,
+                          "memory_growth_mib": (rig.memory() - memory) >> 20})
+            began = time.monotonic()
+            rig.until(lambda r: r["up"] <= options.held, 5)
+            level["recovered_after_s"] = round(time.monotonic() - began, 1)
+            after = trial(rig, options.rate * 3 // 4, 2)
+            level["after"] = {k: after[k] for k in ("rate", "attempts", "established")}
+            out["levels"].append(level)
+            print(f"  {times} x, {name}: BYE {level['byes_served']}, requests "
+                  f"{level['requests_served']}, new: {level['established']} of {level['attempts']}, "
+                  f"503: {level['refused_503']}; after {level['recovered_after_s']} s: {after['established']} of {after['attempts']}", flush=True)
+            time.sleep(options.drain)
+    out["lost"] = sum(level["ended_by_verge"] for level in out["levels"])
+    return out
+
+
+def flood(rig, options):
+    """Parser Flood Tolerance: held and new calls under a flood at the generator's full rate, of
+    malformed messages, of unknown sources, of OPTIONS. p99 of established calls below 50 ms."""
+    hold(rig, options.held, options.rate)
+    out = {"held_sessions": options.held, "floods": {}}
+    for name, kind, rate in (("none", 0, 0), ("malformed", 2, 10**8), ("unknown sources", 3, 10**8),
+                             ("OPTIONS", 0, 10**8)):
+        level = pressed(rig, options.seconds, rate=options.rate, refresh_kind=0,
+                        calls=int(options.rate * options.seconds), refresh_rate=options.rate,
+                        flood_kind=kind, flood_rate=rate)
+        level["flood_per_s"] = round((level["sent"] - level["attempts"] * 7) / options.seconds)
+        out["floods"][name] = level
+        print(f"  {name}: {level['flood_per_s']} /s; UPDATE p99 {level['request']['p99']} us, BYE p99 "
+              f"{level['bye']['p99']} us, requests {level['requests_served']}, BYEs "
+              f"{level['byes_served']}, lost {level['ended_by_verge']}", flush=True)
+        time.sleep(options.drain)
+    return out
+
+
+def storm(rig, options):
+    """Refresh storm: verge is frozen while all its legs fall due, and runs on in the middle of their
+    intervals: they are due in the same instant. All have to be refreshed before they expire."""
+    began = time.monotonic()
+    hold(rig, options.held, options.rate)
+    took = time.monotonic() - began
+    due = options.se * options.refresh_at
+    time.sleep(max(0, due - took - 1))
+    rig.zero()
+    rig.freeze(took + 2)
+    report = rig.until(lambda r: r["refreshes"] >= 2 * options.held, due - 5)
+    bins = report["spread"]
+    first = next((i for i, n in enumerate(bins) if n), 0)
+    out = {"legs": 2 * options.held, "due_at_once": 2 * options.held, "set_up_s": round(took, 1),
+           "frozen_s": round(took + 2, 1), "refreshes": report["refreshes"],
+           "window_s": len(bins[first:]) / 10, "peak_per_100ms": max(bins or [0]),
+           "retransmissions_in": report["retrans_in"], "lost": report["ended_by_verge"], "bins": bins}
+    time.sleep(max(0, due - 10))
+    report = rig.report()
+    out["lost_later"], out["still_up"] = report["ended_by_verge"] - out["lost"], report["up"]
     release(rig, options.rate)
     return out
 

@@ -58,14 +58,14 @@ class Rig:
     """with Rig(build, ...) as rig: rig.set(rate=1000); rig.report()"""
 
     def __init__(self, build, calls=100000, transactions=0, verge_cpu=1, gen_cpu=0, control_cpu=None,
-                 loop=False, **conf):
+                 loop=False, slots=0, **conf):
         self.build = os.path.join(ROOT, build)
         self.dir = tempfile.mkdtemp(prefix="verge-loadgen-")
         self.children = []
         self.verge = None
         control = gen_cpu if control_cpu is None else control_cpu
         self.conf = configuration(self.dir, calls, transactions, verge_cpu, control, **conf)
-        self.loop, self.gen_cpu, self.calls = loop, gen_cpu, calls
+        self.loop, self.gen_cpu, self.slots = loop, gen_cpu, slots or calls
 
     def __enter__(self):
         try:
@@ -110,7 +110,7 @@ class Rig:
         self.engine = self._start(
             "loadgen", [f"{self.build}/bench/loadgen/loadgen_engine", "--access", devices[0],
                         "--core", devices[1], "--cpu", str(self.gen_cpu),
-                        "--calls", str(self.calls), *(["--loop"] if self.loop else [])],
+                        "--calls", str(self.slots), *(["--loop"] if self.loop else [])],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._pending = b""
         if not self._line(60).get("ready"):
@@ -178,6 +178,12 @@ class Rig:
             fields = rest.split()
             threads[name] = threads.get(name, 0) + (int(fields[11]) + int(fields[12])) / tick
         return threads
+
+    def freeze(self, seconds):
+        """verge does not run for so long: as under a hypervisor that moves it."""
+        os.kill(self.verge.pid, signal.SIGSTOP)
+        time.sleep(seconds)
+        os.kill(self.verge.pid, signal.SIGCONT)
 
     def close(self):
         for child in reversed(self.children):
