@@ -167,6 +167,8 @@ def suite_bench(options):
     ok, seconds, output = command(["bench/peers/peers", "--quick", "--build",
                                    VARIANTS["debug"][0]], 180)
     yield Result("bench", "side by side with peers", ok, seconds, output)
+    ok, seconds, output = command(["bench/trex/check"], 60)
+    yield Result("bench", "packets of the TRex profile", ok, seconds, output)
 
 
 def suite_scenario(options):
