@@ -22,6 +22,13 @@ static unsigned take_events(struct loop *l, unsigned worker, tick_t now)
 	return taken;
 }
 
+static void take_record(struct loop *l, unsigned worker, const struct call_record *record,
+			tick_t now)
+{
+	control_record(l->control, worker, record, now);
+	taps_end(l, worker, record, now);
+}
+
 static unsigned take_records(struct loop *l, unsigned worker, tick_t now)
 {
 	struct call_record records[RECORDS_AT_ONCE];
@@ -30,7 +37,7 @@ static unsigned take_records(struct loop *l, unsigned worker, tick_t now)
 	do {
 		n = dataplane_records(l->dp, worker, records, RECORDS_AT_ONCE);
 		for (unsigned i = 0; i < n; i++)
-			control_record(l->control, worker, &records[i], now);
+			take_record(l, worker, &records[i], now);
 		taken += n;
 	} while (n == RECORDS_AT_ONCE && taken < RECORDS_A_TURN);
 	return taken;

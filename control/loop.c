@@ -160,6 +160,7 @@ int loop_publish(struct loop *l, struct config *config)
 		log_event(l->log, CONTROL_WARNING, "config",
 			  "log_areas_wrong hint=\"each is area=level\"");
 	cdr_file_configure(l->cdr, &config->cdr, loop_unix_us());
+	taps_configure(l);
 	config_free(old);
 	log_event(l->log, CONTROL_INFO, "config", "published version=%u trunks=%u", config->version,
 		  config->n_trunks);

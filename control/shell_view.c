@@ -204,6 +204,7 @@ static void view_more_metrics(void *ctx, struct prometheus_writer *w)
 	put_rings(l, w, "verge_ring_lost_total", pick_lost);
 	put_ports(l, w);
 	put_cdr(l, w);
+	taps_metrics(l, w);
 }
 
 void shell_view_init(struct loop *l, tick_t now)

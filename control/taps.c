@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/pool.h"
 #include "control/loop.h"
@@ -15,11 +16,15 @@
 void taps_init(struct loop *l)
 {
 	trace_init(&l->taps.trace);
+	hep_init(&l->taps.hep);
+	taps_configure(l);
 }
 
 void taps_close(struct loop *l)
 {
 	trace_close(&l->taps.trace);
+	hep_close(&l->taps.hep);
+	evidence_free(l->taps.evidence);
 }
 
 static uint64_t lost(const struct loop *l)
@@ -53,6 +58,45 @@ static struct tap_filter *next_filter(struct loop *l)
 
 	*next = l->taps.filter[l->taps.current];
 	return next;
+}
+
+static uint8_t taps_of(const struct loop *l, const struct config_trunk *t)
+{
+	return (uint8_t)((t->hep && l->taps.hep.fd >= 0 ? TAP_HEP : 0) |
+			 (t->evidence && l->taps.evidence != NULL ? TAP_EVIDENCE : 0));
+}
+
+static void make_evidence(struct loop *l)
+{
+	struct siphash_key key;
+
+	for (uint32_t i = 0; i < l->config->n_trunks && l->taps.evidence == NULL; i++)
+		if (l->config->trunks[i].evidence && getrandom(&key, sizeof(key), 0) == sizeof(key))
+			l->taps.evidence = evidence_new(&key);
+}
+
+void taps_configure(struct loop *l)
+{
+	struct tap_filter *next = next_filter(l);
+	int rc = hep_configure(&l->taps.hep, &l->config->hep);
+
+	if (rc != 0)
+		log_event(l->log, CONTROL_ERROR, "trace", "hep_failed error=\"%s\"",
+			  strerrordesc_np(-rc));
+	make_evidence(l);
+	next->trunks = false;
+	memset(next->of_trunk, 0, sizeof(next->of_trunk));
+	for (uint32_t i = 0; i < l->config->n_trunks; i++) {
+		next->of_trunk[i] = taps_of(l, &l->config->trunks[i]);
+		next->trunks |= next->of_trunk[i] != 0;
+	}
+	(void)publish(l, next);
+}
+
+void taps_end(struct loop *l, unsigned worker, const struct call_record *record, tick_t now)
+{
+	if (l->taps.evidence != NULL)
+		evidence_end(l->taps.evidence, worker, record, now);
 }
 
 static void add_call_id(struct tap_filter *f, const char *text, size_t len)
@@ -162,17 +206,45 @@ int taps_trace_stop(struct loop *l, struct control_trace_end *end)
 	return 0;
 }
 
+// Both legs of a call under one name.
+static void send_hep(struct loop *l, unsigned worker, const struct tap_head *head, uint64_t unix_us)
+{
+	char correlation[64] = "";
+
+	if (head->about.call != UINT32_MAX)
+		snprintf(correlation, sizeof(correlation), "verge-%llx-%u-%u-%u",
+			 (unsigned long long)l->view.started_tk, worker, head->about.call,
+			 head->about.gen);
+	hep_send(&l->taps.hep, &l->config->hep, head, l->taps.bytes, unix_us, correlation);
+}
+
 static unsigned drain(struct loop *l, unsigned worker, uint64_t to_unix)
 {
 	struct taps *t = &l->taps;
 	struct tap_head head;
 	unsigned n = 0;
 
-	for (; n < TAPS_AT_ONCE && dataplane_taps(l->dp, worker, &head, t->bytes) != 0; n++)
+	for (; n < TAPS_AT_ONCE && dataplane_taps(l->dp, worker, &head, t->bytes) != 0; n++) {
 		if ((head.taps & TAP_TRACE) != 0 && trace_runs(&t->trace) &&
 		    !trace_put(&t->trace, l->config, &head, t->bytes, to_unix + head.at))
 			ended(l);
+		if ((head.taps & TAP_EVIDENCE) != 0 && t->evidence != NULL)
+			evidence_put(t->evidence, l->config, worker, &head, t->bytes);
+		if ((head.taps & TAP_HEP) != 0 && t->hep.fd >= 0)
+			send_hep(l, worker, &head, to_unix + head.at);
+	}
 	return n;
+}
+
+static void write_evidence(struct loop *l, tick_t now, uint64_t to_unix)
+{
+	char path[300], why[128];
+
+	evidence_poll(l->taps.evidence, l->config, now, to_unix, path, why);
+	if (path[0] != '\0')
+		log_event(l->log, CONTROL_INFO, "trace", "evidence file=\"%s\"", path);
+	if (why[0] != '\0')
+		log_event(l->log, CONTROL_WARNING, "trace", "evidence_failed error=\"%s\"", why);
 }
 
 unsigned taps_poll(struct loop *l, tick_t now)
@@ -183,10 +255,37 @@ unsigned taps_poll(struct loop *l, tick_t now)
 
 	for (unsigned i = 0; i < l->n_workers; i++)
 		taken += drain(l, i, to_unix);
+	if (t->evidence != NULL)
+		write_evidence(l, now, to_unix);
 	if (trace_runs(&t->trace) && now >= t->flush_tk) {
 		t->flush_tk = now + FLUSH_EVERY;
 		if (!trace_flush(&t->trace))
 			ended(l);
 	}
 	return taken;
+}
+
+void taps_metrics(const struct loop *l, struct prometheus_writer *w)
+{
+	const struct prometheus_label none = {0};
+	struct evidence_stats e = {0};
+
+	if (l->taps.evidence != NULL)
+		evidence_stats(l->taps.evidence, &e);
+	prometheus_head(w, "verge_tap_lost_total", PROMETHEUS_COUNTER,
+			"Copies of messages (traces, HEP, evidence) for which a ring had no room.");
+	prometheus_sample(w, "verge_tap_lost_total", none, "", lost(l));
+	prometheus_head(w, "verge_hep_packets_total", PROMETHEUS_COUNTER,
+			"Packets to the Homer collector; failed: the socket did not take them.");
+	prometheus_sample(w, "verge_hep_packets_total", none, "result=\"sent\"", l->taps.hep.sent);
+	prometheus_sample(w, "verge_hep_packets_total", none, "result=\"failed\"",
+			  l->taps.hep.failed);
+	prometheus_head(
+		w, "verge_evidence_total", PROMETHEUS_COUNTER,
+		"Dropped calls of trunks with evidence: written, not written (failed, more than "
+		"evidence.files), and calls forgotten for want of evidence.memory.");
+	prometheus_sample(w, "verge_evidence_total", none, "result=\"written\"", e.files);
+	prometheus_sample(w, "verge_evidence_total", none, "result=\"failed\"", e.failed);
+	prometheus_sample(w, "verge_evidence_total", none, "result=\"suppressed\"", e.suppressed);
+	prometheus_sample(w, "verge_evidence_total", none, "result=\"forgotten\"", e.forgotten);
 }

@@ -4,6 +4,8 @@
 
 #include "b2bua/tap.h"
 #include "control/control_view.h"
+#include "control/evidence.h"
+#include "control/hep.h"
 #include "control/trace.h"
 #include "dataplane/dataplane.h"
 
@@ -14,12 +16,20 @@ struct taps {
 	unsigned current;
 	bool published; // filter[current] is what workers use
 	struct trace trace;
+	struct hep hep;
+	struct evidence *evidence; // NULL until a trunk asks for it
 	tick_t flush_tk;
 	uint64_t lost_before;		   // copies lost before the trace began
 	uint8_t bytes[DATAPLANE_TAP_ROOM]; // of one message
 };
 
 void taps_init(struct loop *l);
+// The configuration is another one: who gets copies from now on.
+void taps_configure(struct loop *l);
+// A call has ended.
+void taps_end(struct loop *l, unsigned worker, const struct call_record *record, tick_t now);
+// Metrics of copies.
+void taps_metrics(const struct loop *l, struct prometheus_writer *w);
 void taps_close(struct loop *l);
 // Take copies and pass them on; returns how many.
 unsigned taps_poll(struct loop *l, tick_t now);

@@ -195,7 +195,7 @@ void world_free(struct world *w)
 {
 	control_free(w->control);
 	classify_scratch_free(w->scratch);
-	world_memory_grace(&w->memory);
+	world_memory_free(&w->memory);
 	for (unsigned i = 0; i < w->n_maps; i++)
 		munmap(w->map[i].mem, w->map[i].size);
 	for (unsigned i = 0; i < w->n_configs; i++)

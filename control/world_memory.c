@@ -10,7 +10,14 @@
 #define GUARD  0x5afe5afe5afe5afeull
 #define POISON 0xa5
 
+// A block that is out.
+struct world_memory_out {
+	struct world_memory_out *next, **at;
+	void *base; // what malloc() gave
+};
+
 struct world_memory_text {
+	struct world_memory_out out;
 	struct world_memory_text *next;
 	uint64_t size;
 	uint8_t bytes[]; // then the guard
@@ -18,6 +25,7 @@ struct world_memory_text {
 
 struct buf {
 	struct sip_buf sip;
+	struct world_memory_out out;
 	uint64_t size;
 	uint8_t bytes[]; // then the guard
 };
@@ -42,6 +50,34 @@ static void report(struct world_memory *m, const char *what)
 		m->error = what;
 }
 
+static void go_out(struct world_memory *m, struct world_memory_out *out, void *base)
+{
+	out->base = base;
+	out->next = m->out;
+	out->at = &m->out;
+	if (m->out != NULL)
+		m->out->at = &out->next;
+	m->out = out;
+}
+
+static void come_back(struct world_memory_out *out)
+{
+	*out->at = out->next;
+	if (out->next != NULL)
+		out->next->at = out->at;
+}
+
+void world_memory_free(struct world_memory *m)
+{
+	while (m->out != NULL) {
+		struct world_memory_out *out = m->out;
+
+		come_back(out);
+		free(out->base);
+	}
+	world_memory_grace(m);
+}
+
 struct sip_buf *world_memory_buf_get(void *ctx, uint32_t size)
 {
 	struct world_memory *m = ctx;
@@ -57,6 +93,7 @@ struct sip_buf *world_memory_buf_get(void *ctx, uint32_t size)
 	put_guard(b->bytes + room);
 	b->size = room;
 	b->sip = (struct sip_buf){.data = b->bytes, .cap = (uint32_t)room, .refs = 1};
+	go_out(m, &b->out, b);
 	if (++m->bufs > m->bufs_peak)
 		m->bufs_peak = m->bufs;
 	return &b->sip;
@@ -72,6 +109,7 @@ static void buf_put(void *ctx, struct sip_buf *sip)
 	if (guard_broken(b->bytes + b->size))
 		report(m, "a message buffer was written past its end");
 	m->bufs--;
+	come_back(&b->out);
 	free(b);
 }
 
@@ -98,6 +136,7 @@ static void *text_alloc(void *ctx, uint32_t size)
 	memset(t->bytes, POISON, size);
 	put_guard(t->bytes + size);
 	t->size = size;
+	go_out(m, &t->out, t);
 	m->texts++;
 	m->text_bytes += size;
 	// cppcheck-suppress memleak ; the bytes lead back to t, which their release frees
@@ -116,6 +155,7 @@ static void text_retire(void *ctx, void *text, uint32_t size)
 	if (guard_broken(t->bytes + t->size))
 		report(m, "a text was written past its end");
 	memset(t->bytes, POISON, t->size);
+	come_back(&t->out);
 	m->texts--;
 	m->text_bytes -= t->size;
 	t->next = m->retired;

@@ -7,6 +7,7 @@
 #include "b2bua/engine.h"
 
 struct world_memory_text;
+struct world_memory_out;
 
 struct world_memory {
 	uint64_t bufs;	// out now
@@ -15,7 +16,8 @@ struct world_memory {
 	uint64_t bufs_peak;
 	bool no_bufs, no_text; // act as if exhausted
 	struct world_memory_text *retired;
-	const char *error; // first misuse that was seen; NULL = none
+	struct world_memory_out *out; // what the engine holds
+	const char *error;	      // first misuse that was seen; NULL = none
 };
 
 // Functions for engine_params, but for hash; ops_ctx is the struct world_memory.
@@ -24,5 +26,7 @@ extern const struct engine_ops world_memory_ops;
 struct sip_buf *world_memory_buf_get(void *ctx, uint32_t size);
 // Give up one reference, as the shell does after sending.
 void world_memory_buf_release(struct world_memory *m, struct sip_buf *buf);
+// Free what the engine still holds; it is not used any more.
+void world_memory_free(struct world_memory *m);
 // The grace period of everything retired so far is over.
 void world_memory_grace(struct world_memory *m);

@@ -57,6 +57,14 @@ struct config_trace {
 #define KEY_TRACE CONFIG_FIELD
 #include "config/keys.def"
 };
+struct config_hep {
+#define KEY_HEP CONFIG_FIELD
+#include "config/keys.def"
+};
+struct config_evidence {
+#define KEY_EVIDENCE CONFIG_FIELD
+#include "config/keys.def"
+};
 struct config_log {
 #define KEY_LOG CONFIG_FIELD
 #include "config/keys.def"
@@ -103,6 +111,8 @@ struct config {
 	struct config_cdr cdr;
 	struct config_metrics metrics;
 	struct config_trace trace;
+	struct config_hep hep;
+	struct config_evidence evidence;
 	struct config_log log;
 	const struct config_port *ports; // [n_ports], index = id
 	const struct config_profile *profiles;

@@ -539,8 +539,9 @@ static void find_tops(struct config_loader *l, const yaml_node_t *root, yaml_nod
 			config_value_fault(&l->r, "is no key; did you mean %s?", near);
 		else
 			config_value_fault(
-				&l->r, "is no key; known here: system, ports, profiles, trunks, "
-				       "routes, rules, timers, cdr, metrics, trace, log");
+				&l->r,
+				"is no key; known here: system, ports, profiles, trunks, "
+				"routes, rules, timers, cdr, metrics, trace, hep, evidence, log");
 		config_node_pop(&l->r, 0);
 	}
 }

@@ -137,6 +137,18 @@ static const struct config_key keys_trace[] = {
 };
 DEFINE_SECTION(trace);
 
+#define KEY_HEP(...) ROW(config_hep, __VA_ARGS__)
+static const struct config_key keys_hep[] = {
+#include "config/keys.def"
+};
+DEFINE_SECTION(hep);
+
+#define KEY_EVIDENCE(...) ROW(config_evidence, __VA_ARGS__)
+static const struct config_key keys_evidence[] = {
+#include "config/keys.def"
+};
+DEFINE_SECTION(evidence);
+
 #define KEY_LOG(...) ROW(config_log, __VA_ARGS__)
 static const struct config_key keys_log[] = {
 #include "config/keys.def"
@@ -164,6 +176,9 @@ const struct config_top_row config_schema_top[CONFIG_TOP_N] = {
 	[CONFIG_TOP_CDR] = ONE("cdr", cdr, cdr, "Call detail records."),
 	[CONFIG_TOP_METRICS] = ONE("metrics", metrics, metrics, "Metrics for Prometheus."),
 	[CONFIG_TOP_TRACE] = ONE("trace", trace, trace, "Traces of messages."),
+	[CONFIG_TOP_HEP] = ONE("hep", hep, hep, "Copies of messages for a Homer collector."),
+	[CONFIG_TOP_EVIDENCE] =
+		ONE("evidence", evidence, evidence, "Last messages of dropped calls."),
 	[CONFIG_TOP_LOG] = ONE("log", log, log, "Log lines."),
 };
 

@@ -58,9 +58,9 @@ struct config_section {
 
 extern const struct config_section config_schema_system, config_schema_port, config_schema_profile,
 	config_schema_timer, config_schema_trunk, config_schema_route, config_schema_transaction,
-	config_schema_cdr, config_schema_metrics, config_schema_trace, config_schema_log,
-	config_schema_capacity, config_schema_rules, config_schema_limits,
-	config_schema_credentials;
+	config_schema_cdr, config_schema_metrics, config_schema_trace, config_schema_hep,
+	config_schema_evidence, config_schema_log, config_schema_capacity, config_schema_rules,
+	config_schema_limits, config_schema_credentials;
 
 // The keys of the file itself, in the order in which they are printed.
 enum config_top {
@@ -74,6 +74,8 @@ enum config_top {
 	CONFIG_TOP_CDR,
 	CONFIG_TOP_METRICS,
 	CONFIG_TOP_TRACE,
+	CONFIG_TOP_HEP,
+	CONFIG_TOP_EVIDENCE,
 	CONFIG_TOP_LOG,
 	CONFIG_TOP_N
 };

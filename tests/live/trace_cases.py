@@ -8,9 +8,9 @@ import subprocess
 
 import calls
 from case import expect, lab
-from lab import ACCESS4, Lab, run, wait_for
+from lab import ACCESS4, CORE4, Lab, run, wait_for
 from lab_cases import VERGE4, ended_well, peers
-from sipp import Sipp
+from sipp import Sipp, invite, recv, reply, scenario
 from verge import Verge, config
 
 FIELDS = ("frame.comment", "sip.Method", "sip.Status-Code", "sip.Call-ID", "ip.src", "ip.dst", "udp.srcport",
@@ -166,3 +166,44 @@ def trace_ends():
             ended_well(verge)
         finally:
             run("umount", "-l", disk, check=False)
+
+
+@lab()
+def hep_and_evidence():
+    """sngrep as a collector gets both legs by HEP3; a dropped call leaves its last messages, numbers hashed."""
+    with Lab() as net:
+        net.ip("s", "link", "set", "lo", "up")
+        got, evidence = os.path.join(net.dir, "hep.pcap"), os.path.join(net.dir, "evidence")
+        os.mkdir(evidence)
+        collector = net.start("collector", ["sngrep", "-N", "-L", "udp:127.0.0.1:9060", "-O", got], "s",
+                              env={"TERM": "xterm"})
+        conf = config(net)
+        conf["hep"] = {"collector": "127.0.0.1:9060", "password": "hush"}
+        conf["evidence"] = {"dir": evidence}
+        conf["trunks"]["access"]["evidence"] = True
+        verge = Verge(net, conf)
+        uac, uas = peers(net, calls.basic_caller(300), calls.basic_callee(), calls=1)
+        expect(uac.finish(20)["ok"] == 1, "the call")
+        wait_for("HEP packets", lambda: verge.sum("verge_hep_packets_total", result="sent") >= 14, 5)
+        # a caller that never says ACK: 32 s later verge gives up
+        mute = Sipp(net, "mute", "a", ACCESS4 + "2", 5062, scenario("mute", "\n".join([
+            invite(), recv(response=100, optional=True), recv(response=180, optional=True),
+            recv(response=200), recv(request="BYE", timeout_ms=60000), reply(200, "OK")])),
+            target=VERGE4, calls=1, service="5551234")
+        mute.finish(60)
+        files = wait_for("evidence", lambda: os.listdir(evidence), 10)
+        packets = read(os.path.join(evidence, files[0]))
+        expect(len(files) == 1 and files[0].endswith(".pcapng"), files)
+        expect("BYE" in words(packets, "ingress") and "BYE" in words(packets, "egress"), words(packets, "ingress"))
+        expect(legs(packets) == {"leg=ingress", "leg=egress"} and len(packets) <= 32, len(packets))
+        with open(os.path.join(evidence, files[0]), "rb") as f:
+            data = f.read()
+        expect(b"5551234" not in data and b"sip:h" in data, "numbers are not hashed")
+        expect(verge.sum("verge_evidence_total", result="written") == 1, "counted")
+        collector.stop(number=2)
+        found = read(got)
+        expect(sum(p["sip.Method"] == "INVITE" for p in found) >= 2 and
+               sum(p["sip.Status-Code"] == "200" for p in found) >= 4, [p["sip.Method"] for p in found])
+        expect({ACCESS4 + "2", CORE4 + "2"} <= {p["ip.src"] for p in found}, {p["ip.src"] for p in found})
+        uas.stop()
+        ended_well(verge)
