@@ -306,6 +306,14 @@ static void watch(struct loop *l, tick_t now)
 		control_watched(l->control);
 }
 
+static void step_watchdog(struct loop *l, tick_t now)
+{
+	int still = notify_alive(&l->notify, l->worker_stats, l->n_workers, loop_calls(l), now);
+
+	if (still >= 0)
+		log_event(l->log, CONTROL_ERROR, "loop", "worker_stands_still worker=%d", still);
+}
+
 static void step(struct loop *l)
 {
 	tick_t now = dataplane_now();
@@ -326,6 +334,7 @@ static void step(struct loop *l)
 		http_poll(l->http, now);
 	watch(l, now);
 	step_stop(l, now);
+	step_watchdog(l, now);
 }
 
 void loop_run(struct loop *l)

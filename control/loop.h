@@ -9,6 +9,7 @@
 #include "control/control_view.h"
 #include "control/http.h"
 #include "control/log.h"
+#include "control/notify.h"
 #include "control/taps.h"
 #include "dataplane/dataplane.h"
 
@@ -33,6 +34,7 @@ struct loop {
 	struct http *http;	 // NULL: metrics.listen is empty
 	struct trunk_live *live; // [CONFIG_MAX_TRUNKS]
 	int signals;		 // signalfd
+	struct notify notify;	 // systemd's watchdog
 	struct taps taps;
 	unsigned n_workers;
 	enum loop_state state;

@@ -11,15 +11,14 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "control/check.h"
 #include "control/devices.h"
 #include "control/hash.h"
 #include "control/loop.h"
+#include "control/notify.h"
 #include "control/privileges.h"
 #include "control/replay/replay.h"
 #include "control/rules_command.h"
@@ -101,43 +100,24 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-// systemd's Type=notify.
-static void notify(const char *state)
-{
-	const char *path = getenv("NOTIFY_SOCKET"); // NOLINT(concurrency-mt-unsafe): nobody sets it
-	union {
-		struct sockaddr any;
-		struct sockaddr_un un;
-	} to = {.un = {.sun_family = AF_UNIX}};
-	size_t len = path != NULL ? strlen(path) : 0;
-	int fd;
-
-	if (len == 0 || len >= sizeof(to.un.sun_path))
-		return;
-	memcpy(to.un.sun_path, path, len);
-	if (path[0] == '@')
-		to.un.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	(void)sendto(fd, state, strlen(state), MSG_NOSIGNAL, &to.any,
-		     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
-	close(fd);
-}
-
 // run_dir must be there, and the user's that verge becomes: it binds and removes its socket in it.
 static int make_run_dir(const struct config *config, const struct passwd *user, struct log *log)
 {
 	const char *dir = config->system.run_dir;
+	struct stat there;
 
 	if (mkdir(dir, 0750) != 0 && errno != EEXIST) {
 		log_event(log, CONTROL_ERROR, "start", "run_dir_failed path=\"%s\" error=\"%s\"",
 			  dir, strerrordesc_np(errno));
 		return -errno;
 	}
-	if (user != NULL && chown(dir, user->pw_uid, user->pw_gid) != 0)
-		return -errno;
-	return 0;
+	if (user == NULL || (stat(dir, &there) == 0 && there.st_uid == user->pw_uid))
+		return 0;
+	if (chown(dir, user->pw_uid, user->pw_gid) == 0)
+		return 0;
+	log_event(log, CONTROL_ERROR, "start", "run_dir_failed path=\"%s\" owner=%s error=\"%s\"",
+		  dir, user->pw_name, strerrordesc_np(errno));
+	return -errno;
 }
 
 static int find_user(const struct config *config, struct log *log, const struct passwd **user)
@@ -201,9 +181,10 @@ static int run(struct loop *l)
 		log_event(l->log, CONTROL_INFO, "start",
 			  "ready version=%s workers=%u trunks=%u calls=%u", VERGE_VERSION,
 			  l->n_workers, l->config->n_trunks, l->config->system.capacity.calls);
-		notify("READY=1");
+		notify_init(&l->notify);
+		notify_send("READY=1");
 		loop_run(l);
-		notify("STOPPING=1");
+		notify_send("STOPPING=1");
 	}
 	loop_close(l);
 	privileges_for_stop();

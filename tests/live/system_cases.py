@@ -2,12 +2,15 @@
 """Live tests of what verge takes from the machine and gives back: hugepages, rights, devices."""
 
 import contextlib
+import ctypes
 import json
 import os
 import pwd
 import re
 import shutil
+import socket
 import subprocess
+import time
 
 import calls
 from case import expect, lab
@@ -149,3 +152,54 @@ def devices_told():
         verge = Verge(net, conf, prefix=nobody)
         expect(status_of(verge, "Uid").split()[1] != "0", "Uid")
         verge.stop()
+
+
+class Supervisor:
+    """The end of a socket that systemd would hold."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(path)
+        self.socket.settimeout(0.05)
+
+    def listen(self, seconds, until=None):
+        """What is said in so many seconds, or until a line is among it."""
+        said, end = [], time.monotonic() + seconds
+        while time.monotonic() < end and until not in said:
+            with contextlib.suppress(TimeoutError):
+                said += self.socket.recv(4096).decode().split("\n")
+        return said
+
+
+@contextlib.contextmanager
+def stopped_thread(thread):
+    """One thread stands still; the others go on."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    attach, detach = 16, 17
+    expect(libc.ptrace(attach, thread, None, None) == 0, f"ptrace: {os.strerror(ctypes.get_errno())}")
+    os.waitpid(thread, 0x40000000)  # __WALL: a thread, no child of ours
+    try:
+        yield
+    finally:
+        libc.ptrace(detach, thread, None, None)
+
+
+@lab()
+def watchdog_fed():
+    """systemd hears READY, WATCHDOG while all workers go round, nothing while one stands, STOPPING."""
+    with Lab() as net:
+        path = os.path.join(net.dir, "notify")
+        systemd = Supervisor(path)
+        verge = Verge(net, config(net, workers=2), env={"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "1000000"})
+        expect("READY=1" in systemd.listen(5, "READY=1"), "READY")
+        expect(systemd.listen(3).count("WATCHDOG=1") >= 3, "WATCHDOG twice in its time")
+        task = f"/proc/{verge.process.pid}/task"
+        worker = next(t for t in os.listdir(task)
+                      if "worker-2" in open(f"{task}/{t}/comm", encoding="ascii").read())
+        with stopped_thread(int(worker)):
+            systemd.listen(1)  # what was on its way
+            expect("WATCHDOG=1" not in systemd.listen(3), "WATCHDOG although a worker stands still")
+        expect("WATCHDOG=1" in systemd.listen(5, "WATCHDOG=1"), "WATCHDOG when it goes on")
+        expect("worker_stands_still worker=1" in verge.process.output(), verge.process.tail())
+        verge.stop()
+        expect("STOPPING=1" in systemd.listen(5, "STOPPING=1"), "STOPPING")

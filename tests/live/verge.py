@@ -61,13 +61,13 @@ class Verge:
     def program():
         return os.path.join(ROOT, BUILD, "control", "verge")
 
-    def __init__(self, lab, conf, name="verge", prefix=()):
+    def __init__(self, lab, conf, name="verge", prefix=(), env=None):
         self.lab, self.conf = lab, conf
         self.path = os.path.join(lab.dir, name + ".yaml")
         self.binary = self.program()
         self.ctl = os.path.join(ROOT, BUILD, "control", "vergectl")
         self.write(conf)
-        self.process = lab.start(name, [*prefix, self.binary, "-c", self.path], "s")
+        self.process = lab.start(name, [*prefix, self.binary, "-c", self.path], "s", env=env)
         self.base = None
         try:
             wait_for("verge ready", self._ready, 20)
