@@ -243,6 +243,16 @@ def suite_live(options):
         yield Result("live", "frame", False, seconds, output)
 
 
+def suite_package(options):
+    """tests/package/run prints lines as tests/live/run does."""
+    ok, seconds, output = command(["tests/package/run"], 900)
+    found = re.findall(r"^(ok|FAIL) (\S+) ([\d.]+)((?:\n[ \t].*)*)", output, re.MULTILINE)
+    for verdict, name, took, detail in found:
+        yield Result("package", name, verdict == "ok", float(took), detail)
+    if not found or (not ok and all(f[0] == "ok" for f in found)):
+        yield Result("package", "frame", False, seconds, output)
+
+
 SUITES = {
     "lint": suite_lint,
     "build": suite_build,
@@ -252,6 +262,7 @@ SUITES = {
     "model": suite_model,
     "bench": suite_bench,
     "live": suite_live,
+    "package": suite_package,
     "asan": suite_asan,
     "race": suite_race,
     "fuzz": suite_fuzz,
@@ -264,6 +275,7 @@ HELP = {
     "scenario": "calls in virtual time", "model": "random peers, a million virtual call-hours", "bench": "each micro benchmark once", "asan": "all of these under ASan and UBSan",
     "race": "what threads share, under TSan", "fuzz": "libFuzzer targets, two at a time",
     "static": "clang-tidy and cppcheck", "live": "real peers in network namespaces",
+    "package": "the Debian package, by the README's first trunk",
 }
 
 
