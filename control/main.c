@@ -244,10 +244,6 @@ int main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "replay") == 0)
 		return replay_main(argc - 1, argv + 1);
 	rc = parse_arguments(&a, argc, argv);
-
-	if (argc > 1 && strcmp(argv[1], "replay") == 0)
-		return replay_main(argc - 1, argv + 1);
-	rc = parse_arguments(&a, argc, argv);
 	if (rc != 0)
 		return rc - 1;
 	if (a.print_config)

@@ -57,7 +57,7 @@ static const char *lint_request(const struct lint *l, const struct peer *to, con
 		return "Supported does not list timer (ST-11)";
 	if (is_invite_or_update(w) && wire_get(w, "Contact") == NULL)
 		return "a target refresh without Contact (DL-02)";
-	if (is(w, "INVITE") && !lists(w, "Allow", "UPDATE"))
+	if (is(w, "INVITE") && !lists(w, "Allow", "UPDATE") && !(l->allowed & LINT_UPDATE))
 		return "Allow does not list UPDATE (UP-06)";
 	if (is(w, "UPDATE") && w->body_len == 0 && w->len > LEAN_REQUEST_BYTES)
 		return "an UPDATE without body that does not fit one packet (DL-15)";
@@ -146,7 +146,8 @@ static const char *lint_response(const struct lint *l, struct peer *to, const st
 		return "420 without Unsupported (DL-16)";
 	if (w->status / 100 == 2 && is(w, "INVITE") && wire_get(w, "Contact") == NULL)
 		return "a 2xx to INVITE without Contact";
-	if (w->status / 100 == 2 && is(w, "INVITE") && !lists(w, "Allow", "UPDATE"))
+	if (w->status / 100 == 2 && is(w, "INVITE") && !lists(w, "Allow", "UPDATE") &&
+	    !(l->allowed & LINT_UPDATE))
 		return "Allow in the 2xx does not list UPDATE (UP-06)";
 	while (s != NULL && (s->cseq != w->cseq || strcmp(s->method, w->method) != 0))
 		s = s->next;

@@ -179,6 +179,7 @@ static void do_allow(struct run *r, const struct step *s)
 		{"two-invites", LINT_INVITE},
 		{"stray", LINT_STRAY},
 		{"interval", LINT_INTERVAL},
+		{"no-update", LINT_UPDATE},
 	};
 
 	for (int i = 1; i < s->n_words; i++) {
