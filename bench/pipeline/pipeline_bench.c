@@ -2,7 +2,8 @@
 // A worker of the data plane over ports in memory (net_ring): frames with SIP messages in, all its
 // stages, frames out. The worker's rounds are run by this thread, so that only they are timed, by
 // CPU time of the thread; what peers do is not. Time of the protocol is virtual: CALL_US a call.
-//   pipeline_bench [--mode calls|refresh|dialog] [--held CALLS] [--count N] [--warm N] [--once]
+//   pipeline_bench [--mode calls|refresh|dialog] [--held CALLS] [--count N] [--warm N]
+//                  [--soak SECONDS] [--once]
 // calls: 7 messages in a call; refresh: a caller's UPDATE, answered here; dialog: INFO and its 200.
 // What is timed is the steady state: --warm of the same came before, by default so many that their
 // transactions have begun to end. Prints one JSON line. Of the stages, times are by the TSC in
@@ -10,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -44,6 +46,7 @@ static struct rte_ring *wire_in[2], *wire_out[2]; // as the worker sees them
 static uint8_t mac[2][6];
 static uint64_t messages, busy_ns, clean_messages, clean_tsc;
 static uint64_t stage_tsc[STAGES_MAX], round_tsc[STAGES_MAX];
+static uint64_t start_ms; // from configuration to workers that run
 
 static uint64_t cpu_ns(void)
 {
@@ -51,6 +54,14 @@ static uint64_t cpu_ns(void)
 
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static uint64_t wall_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
 // --- stages with a clock around them
@@ -287,6 +298,17 @@ static void take_wires(void)
 	worker->n_rx = 2;
 }
 
+// First touches are start-up's, not a message's.
+static void populate(struct rte_mempool *, void *, struct rte_mempool_memhdr *chunk, unsigned)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE),
+		  skip = -(uintptr_t)chunk->addr & (page - 1);
+
+	if (chunk->len > skip)
+		(void)madvise(RTE_PTR_ADD(chunk->addr, skip), chunk->len - skip,
+			      MADV_POPULATE_WRITE);
+}
+
 static void start(uint32_t held)
 {
 	static char text[16384], why[4096];
@@ -321,15 +343,19 @@ static void start(uint32_t held)
 	    params.live == NULL)
 		abort();
 	params.config = config;
+	start_ms = wall_ms();
 	if (dataplane_start(&dp, &params) != 0) {
 		fprintf(stderr, "%s\n", why);
 		exit(1);
 	}
+	start_ms = wall_ms() - start_ms;
 	// Its thread has done its part: this one runs the rounds from now on.
 	atomic_store_explicit(&dp->stop, true, memory_order_relaxed); // relaxed: joined below
 	worker = &dp->workers[0];
 	rte_eal_wait_lcore(worker->lcore);
 	worker->now = clock_now();
+	(void)madvise(worker->engine_memory, worker->engine_bytes, MADV_POPULATE_WRITE);
+	(void)rte_mempool_mem_iter(worker->pools.small, populate, NULL);
 	take_wires();
 	receive_all();
 }
@@ -351,6 +377,28 @@ static uint64_t resident_bytes(void)
 	return (uint64_t)sum * 1024;
 }
 
+// The same traffic for so many seconds: what is held and what the system gave, at the start and at
+// the end, in rounds that end with the same calls up.
+static int soak(enum mode mode, uint32_t held, uint64_t seconds)
+{
+	uint64_t end = wall_ms() + 1000 * seconds, rounds = 0, resident;
+	struct engine_usage first, last;
+
+	engine_usage(worker->engine, &first);
+	resident = resident_bytes();
+	for (; wall_ms() < end; rounds++)
+		run(mode, 50000, held, false);
+	engine_usage(worker->engine, &last);
+	printf("{\"bench\":\"pipeline_soak\",\"mode\":\"%s\",\"held_calls\":%u,\"rounds\":%" PRIu64
+	       ",\"messages\":%" PRIu64 ",\"calls\":[%u,%u],\"transactions\":[%u,%u]"
+	       ",\"buffers\":[%u,%u],\"text_kib\":[%" PRIu64 ",%" PRIu64 "]"
+	       ",\"resident_kib\":[%" PRIu64 ",%" PRIu64 "]}\n",
+	       mode_names[mode], held, rounds, messages, first.calls, last.calls,
+	       first.transactions, last.transactions, first.bufs, last.bufs, first.text_bytes >> 10,
+	       last.text_bytes >> 10, resident >> 10, resident_bytes() >> 10);
+	return peers_refused() == 0 && first.calls == last.calls ? 0 : 1;
+}
+
 static void report(enum mode mode, uint32_t held, uint64_t n, uint64_t before)
 {
 	double ns_per_tsc = 1e9 / (double)rte_get_tsc_hz(), per = (double)clean_messages;
@@ -370,7 +418,7 @@ static void report(enum mode mode, uint32_t held, uint64_t n, uint64_t before)
 	}
 	printf(",\"rx_timers_tx_ns\":%.1f,\"undisturbed\":%.3f", rest * ns_per_tsc / per,
 	       per / (double)messages);
-	printf(",\"refused\":%" PRIu64, peers_refused());
+	printf(",\"refused\":%" PRIu64 ",\"start_ms\":%" PRIu64, peers_refused(), start_ms);
 	printf(",\"hugepages\":%s,\"resident_mib\":%" PRIu64 ",\"held_bytes_per_leg\":%.0f"
 	       ",\"leg_record\":%zu,\"call_record_per_leg\":%zu,\"txn_record\":%zu}\n",
 	       dp->hugepages ? "true" : "false", now >> 20,
@@ -394,7 +442,7 @@ int main(int argc, char **argv)
 {
 	enum mode mode = MODE_CALLS;
 	uint32_t held = 10000;
-	uint64_t n = 100000, warm = UINT64_MAX, before, done;
+	uint64_t n = 100000, warm = UINT64_MAX, soak_s = 0, before, done;
 
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--held") == 0 && i + 1 < argc)
@@ -403,6 +451,8 @@ int main(int argc, char **argv)
 			n = strtoull(argv[++i], NULL, 10);
 		else if (strcmp(argv[i], "--once") == 0)
 			held = n = warm = 200;
+		else if (strcmp(argv[i], "--soak") == 0 && i + 1 < argc)
+			soak_s = strtoull(argv[++i], NULL, 10);
 		else if (strcmp(argv[i], "--warm") == 0 && i + 1 < argc)
 			warm = strtoull(argv[++i], NULL, 10);
 		else if (strcmp(argv[i], "--mode") == 0 && i + 1 < argc)
@@ -418,6 +468,8 @@ int main(int argc, char **argv)
 	run(MODE_CALLS, held - PEERS_TRUNKS, held, true);
 	before = resident_bytes() - before;
 	run(mode, warm != UINT64_MAX ? warm : warm_up(mode, held), held, false);
+	if (soak_s != 0)
+		return soak(mode, held, soak_s);
 	done = mode == MODE_CALLS ? peers_ended() : peers_answered();
 	time_stages();
 	messages = busy_ns = clean_messages = clean_tsc = 0;

@@ -6,8 +6,7 @@
 
 #include "b2bua/txn.h"
 
-#define TEXT_LINES  8 // of a leg's text: nearly all of it
-#define REPLY_LINES 6 // of a response: the lines that the next one repeats
+#define TEXT_LINES 8 // of a leg's text: nearly all of it
 
 static void prefetch_lines(const void *at, unsigned lines)
 {

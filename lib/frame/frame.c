@@ -8,15 +8,13 @@
 uint64_t frame_sum(const void *bytes, size_t n, uint64_t sum)
 {
 	const uint8_t *p = bytes;
-	uint64_t lane[4] = {0};
-	uint32_t w4[4];
+	uint32_t a, b;
 
-	for (; n >= sizeof(w4); n -= sizeof(w4), p += sizeof(w4)) {
-		memcpy(w4, p, sizeof(w4));
-		for (unsigned i = 0; i < 4; i++)
-			lane[i] += w4[i];
+	for (; n >= 8; n -= 8, p += 8) {
+		memcpy(&a, p, 4);
+		memcpy(&b, p + 4, 4);
+		sum += (uint64_t)a + b;
 	}
-	sum += lane[0] + lane[1] + lane[2] + lane[3];
 	for (; n >= 2; n -= 2, p += 2) {
 		uint16_t w;
 
