@@ -29,6 +29,7 @@ __attribute__((format(printf, 2, 3))) static unsigned warn(const struct place *a
 	fprintf(at->err, "%s:%u: warning: device of port %s: ", at->path, at->port->line,
 		at->port->name);
 	va_start(args, format);
+	// NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start() above
 	vfprintf(at->err, format, args);
 	va_end(args);
 	fputc('\n', at->err);
