@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +15,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RETRY TICK_S(1)
-#define CHUNK (256u << 10) // bytes of one write
+#include "control/cdr_csv.h"
+
+#define RETRY  TICK_S(1)
+#define CHUNK  (256u << 10) // bytes of one write
+#define GATHER (1u << 20)   // bytes that do not wait for flush
 
 struct cdr_file {
 	void (*log)(void *ctx, enum control_level level, const char *area, const char *line);
@@ -24,6 +28,9 @@ struct cdr_file {
 	uint32_t rotate_s;
 	uint64_t rotate_bytes;
 	enum config_cdr_sync sync;
+	enum config_cdr_format format;
+	tick_t flush;	 // the longest that a line waits
+	tick_t flush_tk; // when what waits is written; 0: nothing waits
 	int fd;
 	uint64_t size;	     // bytes of the open file
 	uint64_t period_us;  // start of the period that the open file belongs to
@@ -32,6 +39,8 @@ struct cdr_file {
 	uint32_t line_done;  // bytes of the line at head that the open file has already
 	tick_t retry_tk;     // after an error: not before
 	bool failing;	     // told once
+	bool sync_wanted;    // lines were written while the thread was busy
+	_Atomic int syncing; // a thread forces the file to the disk
 	struct cdr_file_stats stats;
 };
 
@@ -89,7 +98,39 @@ static void put_byte_if_open_line(struct cdr_file *f)
 		f->size++;
 }
 
-static int open_file(struct cdr_file *f, uint64_t unix_us)
+static int rename_finished(struct cdr_file *f);
+
+// A new CSV file begins with the names of its columns. What is left of a failed try is taken away.
+static int put_header(struct cdr_file *f)
+{
+	char header[2048];
+	struct outbuf o = outbuf_of(header, sizeof(header));
+	ssize_t n;
+
+	if (f->format != CONFIG_CDR_FORMAT_CSV || f->size != 0)
+		return 0;
+	cdr_csv_put_header(&o);
+	outbuf_put_char(&o, '\n');
+	n = write(f->fd, o.p, o.len);
+	if (n == (ssize_t)o.len) {
+		f->size = o.len;
+		return 0;
+	}
+	n = n < 0 ? -errno : -ENOSPC;
+	(void)!ftruncate(f->fd, 0);
+	return (int)n;
+}
+
+// The file that is there was written in another format: it is finished.
+static bool is_other_format(const struct cdr_file *f)
+{
+	char first;
+
+	return f->size != 0 && pread(f->fd, &first, 1, 0) == 1 &&
+	       (first == '{') != (f->format == CONFIG_CDR_FORMAT_JSON);
+}
+
+static int open_once(struct cdr_file *f, uint64_t unix_us)
 {
 	struct stat st;
 
@@ -109,6 +150,26 @@ static int open_file(struct cdr_file *f, uint64_t unix_us)
 	return 0;
 }
 
+static int open_file(struct cdr_file *f, uint64_t unix_us)
+{
+	int rc = open_once(f, unix_us);
+
+	if (rc == 0 && is_other_format(f)) {
+		rc = rename_finished(f);
+		close(f->fd);
+		f->fd = -1;
+		if (rc == 0)
+			rc = open_once(f, unix_us);
+	}
+	if (rc == 0)
+		rc = put_header(f);
+	if (rc != 0 && f->fd >= 0) {
+		close(f->fd);
+		f->fd = -1;
+	}
+	return rc;
+}
+
 static void *sync_and_close(void *arg)
 {
 	int *fd = arg;
@@ -119,25 +180,70 @@ static void *sync_and_close(void *arg)
 	return NULL;
 }
 
-// The file is finished.
-static bool close_in_background(int fd)
+static bool start_thread(void *(*run)(void *arg), void *arg)
 {
-	int *arg = malloc(sizeof(*arg));
 	pthread_attr_t attr;
 	pthread_t thread;
 	bool started;
 
-	if (arg == NULL || pthread_attr_init(&attr) != 0) {
-		free(arg);
+	if (pthread_attr_init(&attr) != 0)
 		return false;
-	}
-	*arg = fd;
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	started = pthread_create(&thread, &attr, sync_and_close, arg) == 0;
+	started = pthread_create(&thread, &attr, run, arg) == 0;
 	pthread_attr_destroy(&attr);
-	if (!started)
-		free(arg);
 	return started;
+}
+
+// The file is finished.
+static bool close_in_background(int fd)
+{
+	int *arg = malloc(sizeof(*arg));
+
+	if (arg == NULL)
+		return false;
+	*arg = fd;
+	if (start_thread(sync_and_close, arg))
+		return true;
+	free(arg);
+	return false;
+}
+
+struct syncing {
+	int fd; // of its own
+	_Atomic int *busy;
+};
+
+static void *sync_only(void *arg)
+{
+	struct syncing *s = arg;
+
+	(void)fdatasync(s->fd);
+	close(s->fd);
+	atomic_store_explicit(s->busy, 0, memory_order_release); // after the last use of *s
+	free(s);
+	return NULL;
+}
+
+// Force what is written to the disk, by a thread: control does not wait for it. One at a time: what
+// comes meanwhile is forced by the next one. False: not started, try again.
+static bool sync_in_background(struct cdr_file *f)
+{
+	struct syncing *s;
+
+	if (atomic_load_explicit(&f->syncing, memory_order_acquire) != 0)
+		return false;
+	s = malloc(sizeof(*s));
+	if (s == NULL)
+		return false;
+	*s = (struct syncing){.fd = dup(f->fd), .busy = &f->syncing};
+	atomic_store_explicit(&f->syncing, 1, memory_order_relaxed); // the thread is not there yet
+	if (s->fd >= 0 && start_thread(sync_only, s))
+		return true;
+	if (s->fd >= 0)
+		close(s->fd);
+	free(s);
+	atomic_store_explicit(&f->syncing, 0, memory_order_relaxed);
+	return false;
 }
 
 static void close_file(struct cdr_file *f, bool in_background)
@@ -254,13 +360,24 @@ static int write_some(struct cdr_file *f)
 	return 0;
 }
 
+// Lines are gathered for flush, or until there are many.
+static bool is_flush_due(struct cdr_file *f, tick_t now)
+{
+	if (f->flush_tk == 0)
+		f->flush_tk = now + f->flush;
+	return now >= f->flush_tk || f->used >= GATHER || f->line_done != 0;
+}
+
 void cdr_file_poll(struct cdr_file *f, tick_t now, uint64_t unix_us)
 {
 	int rc = 0;
 
+	if (f->sync_wanted && f->fd >= 0 && sync_in_background(f))
+		f->sync_wanted = false;
 	rotate(f, unix_us);
-	if (f->path[0] == '\0' || f->used == 0 || now < f->retry_tk)
+	if (f->path[0] == '\0' || f->used == 0 || now < f->retry_tk || !is_flush_due(f, now))
 		return;
+	f->flush_tk = 0;
 	while (f->used != 0 && rc == 0) {
 		if (f->fd < 0)
 			rc = open_file(f, unix_us);
@@ -269,8 +386,7 @@ void cdr_file_poll(struct cdr_file *f, tick_t now, uint64_t unix_us)
 		if (rc == 0 && f->fd >= 0)
 			rc = write_some(f);
 	}
-	if (rc == 0 && f->sync == CONFIG_CDR_SYNC_ALWAYS && fdatasync(f->fd) != 0)
-		rc = -errno;
+	f->sync_wanted = rc == 0 && f->sync == CONFIG_CDR_SYNC_ALWAYS && !sync_in_background(f);
 	if (rc != 0) {
 		failed(f, "write_failed", -rc);
 		f->retry_tk = now + RETRY;
@@ -286,8 +402,11 @@ tick_t cdr_file_next(const struct cdr_file *f, tick_t now, uint64_t unix_us)
 	uint64_t rotate_us = (uint64_t)f->rotate_s * 1000000;
 	uint64_t due_us = f->period_us + rotate_us;
 
-	if (f->path[0] != '\0' && f->used != 0)
-		return f->retry_tk > now ? f->retry_tk : now;
+	if (f->path[0] != '\0' && f->used != 0) {
+		tick_t next = f->retry_tk > f->flush_tk ? f->retry_tk : f->flush_tk;
+
+		return next > now ? next : now;
+	}
 	if (f->fd < 0 || f->rotate_s == 0 || f->size == 0)
 		return TICK_NEVER;
 	return due_us > unix_us ? now + (due_us - unix_us) : now;
@@ -324,6 +443,9 @@ void cdr_file_configure(struct cdr_file *f, const struct config_cdr *config, uin
 	f->rotate_s = config->rotate_s;
 	f->rotate_bytes = (uint64_t)config->rotate_mib << 20;
 	f->sync = config->sync;
+	f->format = config->format;
+	f->flush = TICK_MS(config->flush_ms);
+	f->flush_tk = 0;
 	f->line_done = 0;
 	f->retry_tk = 0;
 	if (f->path[0] == '\0') {
@@ -346,8 +468,15 @@ void cdr_file_free(struct cdr_file *f, uint64_t unix_us)
 	if (f == NULL)
 		return;
 	f->retry_tk = 0;
+	f->flush = 0;
+	f->flush_tk = 0;
 	cdr_file_poll(f, 0, unix_us);
+	// the thread writes to this struct when it is done; it is waited for, but not for ever
+	for (unsigned i = 0; i < 1000 && f->syncing != 0; i++)
+		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
 	close_file(f, false);
+	if (f->syncing != 0)
+		return; // the disk hangs: better a leak at the end than a write to freed memory
 	free(f->ring);
 	free(f);
 }

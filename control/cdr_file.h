@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The file that CDRs are appended to: one line each, rotated by time and size. A disk that is full,
 // gone or slow to come back never stops a call: lines wait in memory (bounded), are retried every
-// second, and what no longer fits is counted. Thread: control. Writing may wait for the disk;
-// forcing a finished file to the disk is left to a short-lived thread of its own.
+// second, and what no longer fits is counted. Lines are gathered for config.flush, which is what a
+// crash loses at most. Thread: control. Writing goes to the kernel's cache; forcing it to the disk
+// is left to short-lived threads of its own, so that control does not wait for a slow disk.
 #pragma once
 
 #include <stddef.h>

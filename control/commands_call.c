@@ -49,11 +49,92 @@ static uint64_t duration_s(const struct control_view *v, const struct call_view 
 	return now > from ? (now - from) / TICK_S(1) : 0;
 }
 
-static bool is_wanted(struct commands_job *j, const struct call_view *c, int trunk, uint64_t over_s)
+// What `calls` was asked for.
+struct wanted {
+	int trunk; // -1: any
+	uint64_t over_s, at_risk_s;
+	struct slice number; // start of the user, empty: any
+	const char *state;   // NULL: any
+};
+
+// The user of the URI in From or To: after the last "<" there is, or from the start.
+static struct slice user_of(struct slice text)
 {
-	if (trunk >= 0 && c->legs[SIDE_A].trunk != trunk && c->legs[SIDE_B].trunk != trunk)
+	int64_t angle = slice_find(text, '<'), colon;
+
+	if (angle >= 0)
+		text = slice_from(text, (uint32_t)angle + 1);
+	colon = slice_find(text, ':');
+	return colon >= 0 ? slice_from(text, (uint32_t)colon + 1) : text;
+}
+
+static bool has_number(const struct call_view *c, struct slice number)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		const struct leg_view *leg = &c->legs[i / 2];
+		struct slice text = i % 2 == 0 ? slice_of(leg->local, leg->local_len)
+					       : slice_of(leg->remote, leg->remote_len);
+
+		if (slice_starts_with(user_of(text), number))
+			return true;
+	}
+	return false;
+}
+
+static bool is_at_risk(const struct control_view *v, const struct call_view *c, uint64_t left_s)
+{
+	tick_t now = v->now(v->ctx), deadline;
+
+	for (unsigned side = SIDE_A; c->answer_tk != 0 && side <= SIDE_B; side++)
+		if (control_is_overdue(v->core, &c->legs[side], now, &deadline) &&
+		    deadline <= now + TICK_S(left_s))
+			return true;
+	return false;
+}
+
+static bool is_wanted(const struct control_view *v, const struct call_view *c,
+		      const struct wanted *w)
+{
+	if (w->trunk >= 0 && c->legs[SIDE_A].trunk != w->trunk && c->legs[SIDE_B].trunk != w->trunk)
 		return false;
-	return over_s == 0 || (c->answer_tk != 0 && duration_s(j->view, c) > over_s);
+	if (w->state != NULL && strcmp(w->state, state_word(c)) != 0)
+		return false;
+	if (w->over_s != 0 && (c->answer_tk == 0 || duration_s(v, c) <= w->over_s))
+		return false;
+	if (w->number.len != 0 && !has_number(c, w->number))
+		return false;
+	return w->at_risk_s == 0 || is_at_risk(v, c, w->at_risk_s);
+}
+
+static bool read_wanted(struct commands_job *j, struct wanted *w)
+{
+	const char *number = commands_text(j, "number", false);
+
+	w->over_s = commands_number(j, "over", 0, UINT32_MAX);
+	w->at_risk_s = commands_number(j, "at_risk", 0, UINT32_MAX);
+	w->trunk = json_object_get(j->request, "trunk") != NULL ? commands_trunk(j) : -1;
+	w->number = number != NULL ? slice_of_str(number) : SLICE_NONE;
+	w->state = commands_text(j, "state", false);
+	if (w->state != NULL && strcmp(w->state, "setup") != 0 &&
+	    strcmp(w->state, "ringing") != 0 && strcmp(w->state, "answered") != 0)
+		commands_refuse(j, "state is \"%.60s\"; it must be setup, ringing or answered",
+				w->state);
+	return j->error[0] == 0;
+}
+
+static void put_call(struct commands_job *j, unsigned worker, const struct call_view *c)
+{
+	jsonout_open(&j->out, NULL, '{');
+	jsonout_u64(&j->out, "worker", worker);
+	jsonout_str(&j->out, "state", state_word(c));
+	commands_put_time(j, "start", c->start_tk);
+	jsonout_u64(&j->out, "duration_s", duration_s(j->view, c));
+	jsonout_string(&j->out, "from",
+		       slice_of(c->legs[SIDE_A].remote, c->legs[SIDE_A].remote_len));
+	jsonout_string(&j->out, "to", slice_of(c->legs[SIDE_A].local, c->legs[SIDE_A].local_len));
+	put_leg_short(j, "ingress", &c->legs[SIDE_A]);
+	put_leg_short(j, "egress", &c->legs[SIDE_B]);
+	jsonout_close(&j->out, '}');
 }
 
 // j->at: worker << 32 | index of the next record; j->more: calls that were found.
@@ -61,12 +142,11 @@ bool commands_run_calls(struct commands_job *j)
 {
 	const struct control_view *v = j->view;
 	uint64_t limit = commands_number(j, "limit", LIMIT_STANDARD, LIMIT_MOST);
-	uint64_t over_s = commands_number(j, "over", 0, UINT32_MAX);
-	int trunk = json_object_get(j->request, "trunk") != NULL ? commands_trunk(j) : -1;
 	unsigned worker = (unsigned)(j->at >> 32), written = 0;
 	uint32_t index = (uint32_t)j->at;
+	struct wanted wanted;
 
-	if (j->error[0] != 0)
+	if (!read_wanted(j, &wanted))
 		return true;
 	if (j->at == 0)
 		jsonout_open(&j->out, "calls", '[');
@@ -80,16 +160,9 @@ bool commands_run_calls(struct commands_job *j)
 			index = UINT32_MAX; // 0 after ++
 			continue;
 		}
-		if (v->call(v->ctx, worker, index, &c) != 0 || !is_wanted(j, &c, trunk, over_s))
+		if (v->call(v->ctx, worker, index, &c) != 0 || !is_wanted(v, &c, &wanted))
 			continue;
-		jsonout_open(&j->out, NULL, '{');
-		jsonout_u64(&j->out, "worker", worker);
-		jsonout_str(&j->out, "state", state_word(&c));
-		commands_put_time(j, "start", c.start_tk);
-		jsonout_u64(&j->out, "duration_s", duration_s(v, &c));
-		put_leg_short(j, "ingress", &c.legs[SIDE_A]);
-		put_leg_short(j, "egress", &c.legs[SIDE_B]);
-		jsonout_close(&j->out, '}');
+		put_call(j, worker, &c);
 		written++;
 		j->more++;
 	}

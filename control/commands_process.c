@@ -163,6 +163,34 @@ bool commands_run_timers(struct commands_job *j)
 	return true;
 }
 
+bool commands_run_cdr(struct commands_job *j)
+{
+	static const char *const formats[] = {
+		[CONFIG_CDR_FORMAT_JSON] = "json", [CONFIG_CDR_FORMAT_CSV] = "csv"};
+	const struct control_view *v = j->view;
+	const struct config_cdr *c = &control_config(v->core)->cdr;
+	struct cdr_file_stats stats = {0};
+	struct outbuf *o = &j->out;
+
+	if (v->cdr_stats != NULL)
+		v->cdr_stats(v->ctx, &stats);
+	jsonout_str(o, "file", c->file[0] != 0 ? c->file : NULL);
+	jsonout_str(o, "format", formats[c->format]);
+	jsonout_u64(o, "written", stats.lines);
+	jsonout_u64(o, "written_bytes", stats.bytes);
+	jsonout_u64(o, "waiting_bytes", stats.backlog_bytes);
+	jsonout_u64(o, "lost", stats.lost);
+	jsonout_u64(o, "errors", stats.errors);
+	jsonout_u64(o, "rotations", stats.rotations);
+	return true;
+}
+
+// vergectl reads the file itself: control does not wait for a disk on behalf of a reader.
+bool commands_run_cdr_tail(struct commands_job *j)
+{
+	return commands_run_cdr(j);
+}
+
 bool commands_run_reload(struct commands_job *j)
 {
 	const struct control_view *v = j->view;

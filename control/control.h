@@ -100,6 +100,12 @@ struct control_due {
 };
 void control_due(const struct control *c, tick_t now, struct control_due *due);
 
+// Whether a leg's refresh is overdue now; then *deadline_tk is when the call ends if nothing
+// arrives.
+struct leg_view;
+bool control_is_overdue(const struct control *c, const struct leg_view *leg, tick_t now,
+			tick_t *deadline_tk);
+
 // Legs whose refresh is overdue, as of the last control_watched(): the next ones to end come first.
 #define CONTROL_RISKS 20
 struct control_risk {

@@ -5,6 +5,7 @@
 
 #include "b2bua/engine.h"
 #include "config/config_load.h"
+#include "control/cdr_file.h"
 #include "control/control.h"
 #include "stat/prometheus.h"
 
@@ -58,6 +59,8 @@ struct control_view {
 	int (*reload)(void *ctx, struct config_errors *errors);
 	// Publish a snapshot made by config_override(); it is the shell's from now on.
 	void (*publish)(void *ctx, struct config *c);
+	// NULL where there is no CDR file.
+	void (*cdr_stats)(void *ctx, struct cdr_file_stats *stats);
 	// 0 or -EINVAL.
 	int (*log_level)(void *ctx, const char *level);
 	// NULL where the shell cannot trace. 0 or -errno; -EALREADY / -ENOENT while one runs / none

@@ -4,6 +4,7 @@
 #include "control/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,8 @@
 #define AREAS	   32
 #define LINE	   2048
 #define JOURNAL	   "/run/systemd/journal/socket"
+#define SYSLOG	   "/dev/log"
+#define RETRY_US   1000000  // before a socket that did not answer is tried again
 #define TOKEN	   1000000u // one line, in millionths
 
 struct kind {
@@ -40,7 +43,10 @@ struct area_level {
 struct log {
 	enum control_level level;
 	enum config_log_to to;
-	int journal; // socket, -1: none
+	int sock;	   // of syslog or the journal, -1: none
+	uint64_t retry_us; // with no socket: when it is tried again
+	char path[108];
+	struct log_stats stats;
 	uint32_t n_areas;
 	struct area_level areas[AREAS];
 	struct kind kinds[KINDS];
@@ -65,59 +71,66 @@ static int level_of(const char *word)
 static int set_area(struct log *log, const char *entry)
 {
 	const char *equals = strchr(entry, '=');
-	struct area_level *a = &log->areas[log->n_areas];
+	struct area_level *a = log->areas;
 	size_t len = equals != NULL ? (size_t)(equals - entry) : 0;
 	int level = equals != NULL ? level_of(equals + 1) : -EINVAL;
 
-	if (level < 0 || len == 0 || len >= sizeof(a->area) || log->n_areas == AREAS)
+	if (level < 0 || len == 0 || len >= sizeof(a->area))
 		return -EINVAL;
+	while (a < log->areas + log->n_areas &&
+	       (strlen(a->area) != len || memcmp(a->area, entry, len) != 0))
+		a++;
+	if (a == log->areas + AREAS)
+		return -EINVAL;
+	log->n_areas += a == log->areas + log->n_areas;
 	memcpy(a->area, entry, len);
 	a->area[len] = '\0';
 	a->level = (enum control_level)level;
-	log->n_areas++;
 	return 0;
 }
 
-static void open_journal(struct log *log)
+static void open_socket(struct log *log)
 {
 	union {
 		struct sockaddr any;
 		struct sockaddr_un un;
-	} to = {.un = {.sun_family = AF_UNIX, .sun_path = JOURNAL}};
+	} to = {.un = {.sun_family = AF_UNIX}};
 
-	log->journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (log->journal < 0)
+	snprintf(to.un.sun_path, sizeof(to.un.sun_path), "%s", log->path);
+	log->sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (log->sock < 0)
 		return;
-	if (connect(log->journal, &to.any, sizeof(to.un)) != 0) {
-		close(log->journal);
-		log->journal = -1;
+	if (connect(log->sock, &to.any, sizeof(to.un)) != 0) {
+		close(log->sock);
+		log->sock = -1;
 	}
 }
 
-static void close_destination(struct log *log)
+static void close_socket(struct log *log)
 {
-	if (log->journal >= 0)
-		close(log->journal);
-	log->journal = -1;
-	if (log->to == CONFIG_LOG_TO_SYSLOG)
-		closelog();
+	if (log->sock >= 0)
+		close(log->sock);
+	log->sock = -1;
 }
 
 int log_configure(struct log *log, const struct config_log *config)
 {
 	int rc = 0;
 
-	close_destination(log);
+	close_socket(log);
 	log->level = (enum control_level)config->level;
 	log->to = config->to;
 	log->n_areas = 0;
 	for (uint32_t i = 0; i < config->areas.n; i++)
 		if (set_area(log, config->areas.list[i]) != 0)
 			rc = -EINVAL;
-	if (log->to == CONFIG_LOG_TO_SYSLOG)
-		openlog("verge", LOG_PID | LOG_NDELAY, LOG_DAEMON);
-	if (log->to == CONFIG_LOG_TO_JOURNAL)
-		open_journal(log);
+	log->retry_us = 0;
+	snprintf(log->path, sizeof(log->path), "%s",
+		 config->socket != NULL && config->socket[0] != 0 ? config->socket
+		 : log->to == CONFIG_LOG_TO_JOURNAL		  ? JOURNAL
+								  : SYSLOG);
+	if (log->to != CONFIG_LOG_TO_STDERR)
+		open_socket(log);
 	return rc;
 }
 
@@ -132,7 +145,7 @@ struct log *log_new(const struct config_log *config)
 		return NULL;
 	log->level = CONTROL_INFO;
 	log->to = CONFIG_LOG_TO_STDERR;
-	log->journal = -1;
+	log->sock = -1;
 	if (config != NULL)
 		(void)log_configure(log, config);
 	return log;
@@ -142,7 +155,7 @@ void log_free(struct log *log)
 {
 	if (log == NULL)
 		return;
-	close_destination(log);
+	close_socket(log);
 	free(log);
 }
 
@@ -150,6 +163,8 @@ int log_set_level(struct log *log, const char *word)
 {
 	int level = level_of(word);
 
+	if (level < 0 && strchr(word, '=') != NULL)
+		return set_area(log, word);
 	if (level < 0)
 		return -EINVAL;
 	log->level = (enum control_level)level;
@@ -194,6 +209,7 @@ bool log_admit(struct log *log, struct log_line *line, const char *area, const c
 	kind->at_us = now_us;
 	if (kind->tokens < TOKEN) {
 		kind->left_out++;
+		log->stats.limited++;
 		return false;
 	}
 	kind->tokens -= TOKEN;
@@ -221,29 +237,35 @@ static void put_body(struct outbuf *o, const struct log_line *line, const char *
 	outbuf_put_lit(o, "area=");
 	outbuf_put_str(o, area);
 	outbuf_put_lit(o, " event=");
-	outbuf_put_str(o, text);
+	for (; *text != '\0'; text++)
+		outbuf_put_char(o, (char)((uint8_t)*text < 0x20 || *text == 0x7f ? '?' : *text));
 	if (line->left_out != 0) {
 		outbuf_put_lit(o, " left_out=");
 		outbuf_put_u64(o, line->left_out);
 	}
 }
 
-// A line that does not get out is lost: there is nobody to tell.
-static void write_all(int fd, const uint8_t *p, size_t n)
+// A pipe that nobody reads would stop control: if it has no room for a line, the line is lost.
+static bool write_all(int fd, const uint8_t *p, size_t n)
 {
+	struct pollfd room = {.fd = fd, .events = POLLOUT};
+
+	if (poll(&room, 1, 0) <= 0 || (room.revents & POLLOUT) == 0)
+		return false;
 	while (n != 0) {
 		ssize_t done = write(fd, p, n);
 
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done <= 0)
-			return;
+			return false;
 		p += done;
 		n -= (size_t)done;
 	}
+	return true;
 }
 
-static void to_stderr(const struct log_line *line, const char *area, const char *text,
+static bool to_stderr(const struct log_line *line, const char *area, const char *text,
 		      uint64_t unix_us)
 {
 	char room[LINE], time[CDR_TIME_BYTES];
@@ -256,23 +278,58 @@ static void to_stderr(const struct log_line *line, const char *area, const char 
 	outbuf_put_char(&o, ' ');
 	put_body(&o, line, area, text);
 	room[o.len++] = '\n';
-	write_all(STDERR_FILENO, o.p, o.len);
+	return write_all(STDERR_FILENO, o.p, o.len);
 }
 
-static void to_journal(const struct log *log, const struct log_line *line, const char *area,
-		       const char *text)
+// Fields of systemd's native protocol (systemd.journal-fields(7)); a value has no line end.
+static void put_journal(struct outbuf *o, const struct log_line *line, const char *area,
+			const char *text)
 {
-	char room[LINE];
-	struct outbuf o = outbuf_of(room, sizeof(room));
+	outbuf_put_lit(o, "SYSLOG_IDENTIFIER=verge\nPRIORITY=");
+	outbuf_put_u64(o, (unsigned)priority_of(line->level));
+	outbuf_put_lit(o, "\nVERGE_AREA=");
+	outbuf_put_str(o, area);
+	outbuf_put_lit(o, "\nMESSAGE=");
+	put_body(o, line, area, text);
+	outbuf_put_char(o, '\n');
+}
 
-	outbuf_put_lit(&o, "SYSLOG_IDENTIFIER=verge\nPRIORITY=");
-	outbuf_put_u64(&o, (unsigned)priority_of(line->level));
-	outbuf_put_lit(&o, "\nVERGE_AREA=");
-	outbuf_put_str(&o, area);
-	outbuf_put_lit(&o, "\nMESSAGE=");
-	put_body(&o, line, area, text);
-	outbuf_put_char(&o, '\n');
-	(void)send(log->journal, o.p, o.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+// "<28>Nov 21 06:20:00 verge[123]: ...": what syslog(3) sends to its socket (RFC 3164 s4.1), but
+// without waiting for a reader that is behind.
+static void put_syslog(struct outbuf *o, const struct log_line *line, const char *area,
+		       const char *text, uint64_t unix_us)
+{
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	time_t seconds = (time_t)(unix_us / 1000000);
+	char head[64];
+	struct tm tm;
+
+	if (localtime_r(&seconds, &tm) == NULL)
+		memset(&tm, 0, sizeof(tm));
+	snprintf(head, sizeof(head),
+		 "<%d>%.3s %2d %02d:%02d:%02d verge[%d]: ", LOG_DAEMON | priority_of(line->level),
+		 months + (size_t)3 * (unsigned)tm.tm_mon, tm.tm_mday, tm.tm_hour, tm.tm_min,
+		 tm.tm_sec, (int)getpid());
+	outbuf_put_str(o, head);
+	put_body(o, line, area, text);
+}
+
+// 1 sent, 0 lost because the reader is behind, -1 nobody is there.
+static int to_socket(struct log *log, const struct outbuf *o, uint64_t unix_us)
+{
+	if (log->sock < 0 && unix_us >= log->retry_us) {
+		log->retry_us = unix_us + RETRY_US;
+		open_socket(log);
+	}
+	for (int tries = 0; tries < 2 && log->sock >= 0; tries++) {
+		if (send(log->sock, o->p, o->len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+			return 1;
+		if (errno == EAGAIN || errno == ENOBUFS)
+			return 0;
+		close_socket(log); // it was restarted: its name is another socket now
+		open_socket(log);
+	}
+	return -1;
 }
 
 void log_put(struct log *log, enum control_level level, const char *area, const char *text)
@@ -281,21 +338,27 @@ void log_put(struct log *log, enum control_level level, const char *area, const 
 	struct timespec ts;
 	uint64_t unix_us;
 	char room[LINE];
-	struct outbuf o = outbuf_of(room, sizeof(room) - 1);
+	struct outbuf o = outbuf_of(room, sizeof(room));
+	int rc = -1;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
 	unix_us = (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 	if (!log_admit(log, &line, area, text, unix_us))
 		return;
-	if (log->to == CONFIG_LOG_TO_JOURNAL && log->journal >= 0) {
-		to_journal(log, &line, area, text);
-	} else if (log->to == CONFIG_LOG_TO_SYSLOG) {
-		put_body(&o, &line, area, text);
-		room[o.len] = '\0';
-		syslog(priority_of(level), "%s", room);
-	} else {
-		to_stderr(&line, area, text, unix_us);
-	}
+	if (log->to == CONFIG_LOG_TO_JOURNAL)
+		put_journal(&o, &line, area, text);
+	else if (log->to == CONFIG_LOG_TO_SYSLOG)
+		put_syslog(&o, &line, area, text, unix_us);
+	if (log->to != CONFIG_LOG_TO_STDERR)
+		rc = to_socket(log, &o, unix_us);
+	if (rc < 0)
+		rc = to_stderr(&line, area, text, unix_us);
+	*(rc > 0 ? &log->stats.written : &log->stats.lost) += 1;
+}
+
+void log_stats(const struct log *log, struct log_stats *stats)
+{
+	*stats = log->stats;
 }
 
 void log_event(struct log *log, enum control_level level, const char *area, const char *format, ...)

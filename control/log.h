@@ -9,16 +9,26 @@
 
 struct log;
 
+struct log_stats {
+	uint64_t written; // handed over
+	uint64_t limited; // left out: too many of their kind
+	uint64_t lost;	  // whoever takes them did not keep up
+};
+
 // config NULL: level info to stderr. NULL when out of memory.
 struct log *log_new(const struct config_log *config);
 void log_free(struct log *log);
 // Levels and destination anew. Errors: -EINVAL an entry of areas is not area=level; the others
 // count.
 int log_configure(struct log *log, const struct config_log *config);
-// Level of all areas until the next log_configure(). -EINVAL: no such level.
+// Level of all areas ("debug"), or of one ("refresh=debug"), until the next log_configure().
+// -EINVAL: no such level, or too many areas.
 int log_set_level(struct log *log, const char *word);
 
-// text: name of the event, then key=value pairs.
+void log_stats(const struct log *log, struct log_stats *stats);
+
+// text: name of the event, then key=value pairs; control characters become '?'. Never waits: a line
+// that nobody takes is lost and counted.
 void log_put(struct log *log, enum control_level level, const char *area, const char *text);
 void log_event(struct log *log, enum control_level level, const char *area, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));

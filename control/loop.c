@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "control/cdr_csv.h"
 #include "control/reload.h"
 
 // Rings have no descriptor to wait for, so control looks every millisecond while workers talk and
@@ -72,8 +73,13 @@ static void on_log(void *ctx, enum control_level level, const char *area, const 
 static void on_cdr(void *ctx, const char *json)
 {
 	struct loop *l = ctx;
+	static char line[CDR_CSV_MAX_BYTES]; // one thread; too much for its stack
+	struct outbuf o = outbuf_of(line, sizeof(line));
 
-	cdr_file_put(l->cdr, json, strlen(json));
+	if (l->config->cdr.format != CONFIG_CDR_FORMAT_CSV)
+		cdr_file_put(l->cdr, json, strlen(json));
+	else if (cdr_csv_convert(&o, slice_of_str(json)) && !o.full)
+		cdr_file_put(l->cdr, line, o.len);
 }
 
 static int on_view(void *ctx, unsigned worker, uint32_t call, uint32_t gen, struct call_view *view)

@@ -67,22 +67,32 @@ static void count_due(struct control *c, bool local, tick_t at)
 }
 
 // Half the interval is when a refresh is due (RFC 4028 s7.2); a twentieth more is not late yet.
-static void watch_leg(struct control *c, const struct leg_view *leg, unsigned side, tick_t now)
+bool control_is_overdue(const struct control *c, const struct leg_view *leg, tick_t now,
+			tick_t *deadline_tk)
 {
-	struct control_trunk *t = core_trunk(c, leg->trunk);
 	struct st_policy policy = refresh_policy(c, leg->trunk);
 	struct st_leg st = {
 		.expiry_tk = leg->expiry_tk, .se_s = leg->timer.se_s, .role = leg->timer.role};
-	bool remote = leg->timer.role == ST_ROLE_REMOTE;
-	tick_t interval = TICK_S(leg->timer.se_s), half = leg->last_refresh_ok_tk + interval / 2;
-	tick_t deadline;
+	tick_t interval = TICK_S(leg->timer.se_s);
 
-	if (t == NULL || interval == 0 || leg->timer.role == ST_ROLE_NONE)
+	if (interval == 0 || leg->timer.role == ST_ROLE_NONE ||
+	    now < leg->last_refresh_ok_tk + interval / 2 + interval / 20)
+		return false;
+	*deadline_tk = st_deadline(&policy, &st);
+	return true;
+}
+
+static void watch_leg(struct control *c, const struct leg_view *leg, unsigned side, tick_t now)
+{
+	struct control_trunk *t = core_trunk(c, leg->trunk);
+	bool remote = leg->timer.role == ST_ROLE_REMOTE;
+	tick_t half = leg->last_refresh_ok_tk + TICK_S(leg->timer.se_s) / 2, deadline;
+
+	if (t == NULL || leg->timer.se_s == 0 || leg->timer.role == ST_ROLE_NONE)
 		return;
 	count_due(c, !remote, remote ? half : leg->refresh_tk);
-	if (now < half + interval / 20)
+	if (!control_is_overdue(c, leg, now, &deadline))
 		return;
-	deadline = st_deadline(&policy, &st);
 	keep_risk(c, leg, side, deadline);
 	if (remote)
 		count(t->late_seen, deadline, now);

@@ -88,6 +88,13 @@ static void view_trace_status(void *ctx, struct control_trace_end *status)
 	taps_trace_status(ctx, status);
 }
 
+static void view_cdr_stats(void *ctx, struct cdr_file_stats *stats)
+{
+	const struct loop *l = ctx;
+
+	cdr_file_stats(l->cdr, stats);
+}
+
 // Buffers of the data plane.
 
 static void put(struct prometheus_writer *w, const char *name, const char *labels, uint64_t value)
@@ -186,9 +193,25 @@ static void put_cdr(const struct loop *l, struct prometheus_writer *w)
 	prometheus_head(w, "verge_cdr_errors_total", PROMETHEUS_COUNTER,
 			"Failed attempts to open, write or rotate the CDR file.");
 	put(w, "verge_cdr_errors_total", "", stats.errors);
+	prometheus_head(w, "verge_cdr_rotations_total", PROMETHEUS_COUNTER,
+			"CDR files that were finished.");
+	put(w, "verge_cdr_rotations_total", "", stats.rotations);
 	prometheus_head(w, "verge_cdr_backlog_bytes", PROMETHEUS_GAUGE,
 			"CDRs that wait for the disk.");
 	put(w, "verge_cdr_backlog_bytes", "", stats.backlog_bytes);
+}
+
+static void put_log(const struct loop *l, struct prometheus_writer *w)
+{
+	struct log_stats stats;
+
+	log_stats(l->log, &stats);
+	prometheus_head(w, "verge_log_lines_total", PROMETHEUS_COUNTER,
+			"Log lines by what became of them; limited: too many of their kind, lost: "
+			"nobody took them.");
+	put(w, "verge_log_lines_total", "result=\"written\"", stats.written);
+	put(w, "verge_log_lines_total", "result=\"limited\"", stats.limited);
+	put(w, "verge_log_lines_total", "result=\"lost\"", stats.lost);
 }
 
 static void view_more_metrics(void *ctx, struct prometheus_writer *w)
@@ -205,6 +228,7 @@ static void view_more_metrics(void *ctx, struct prometheus_writer *w)
 	put_ports(l, w);
 	put_cdr(l, w);
 	taps_metrics(l, w);
+	put_log(l, w);
 }
 
 void shell_view_init(struct loop *l, tick_t now)
@@ -234,6 +258,7 @@ void shell_view_init(struct loop *l, tick_t now)
 		.reload = view_reload,
 		.publish = view_publish,
 		.log_level = view_log_level,
+		.cdr_stats = view_cdr_stats,
 		.trace_start = view_trace_start,
 		.trace_stop = view_trace_stop,
 		.trace_status = view_trace_status,

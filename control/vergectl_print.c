@@ -8,6 +8,13 @@
 #define COLUMNS_MAX 24
 #define VALUE_MAX   256
 
+static unsigned line_width; // 0: any
+
+void vergectl_print_width(unsigned columns)
+{
+	line_width = columns;
+}
+
 // A scalar as text; control characters become '?'.
 static const char *show(json_t *v, char text[VALUE_MAX])
 {
@@ -62,6 +69,23 @@ static unsigned width_of(const char *text)
 	return n;
 }
 
+// Text of a last column, cut where the line is full.
+static void put_cut(FILE *out, const char *text, unsigned used)
+{
+	unsigned room = line_width > used + 8 ? line_width - used : 8;
+
+	if (line_width == 0 || width_of(text) <= room) {
+		fputs(text, out);
+		return;
+	}
+	for (unsigned n = 0; *text != 0 && (n < room - 1 || ((unsigned char)*text & 0xc0) == 0x80);
+	     text++) {
+		fputc(*text, out);
+		n += ((unsigned char)text[1] & 0xc0) != 0x80;
+	}
+	fputs("\xe2\x80\xa6", out); // an ellipsis
+}
+
 // Objects as rows; their scalar members are the columns, in the order of the first row.
 static void print_table(json_t *rows, unsigned indent, FILE *out)
 {
@@ -96,14 +120,20 @@ static void print_table(json_t *rows, unsigned indent, FILE *out)
 			c + 1 < n ? "  " : "\n");
 	json_array_foreach(rows, i, row)
 	{
+		unsigned used = indent;
+
 		pad(out, indent);
 		for (unsigned c = 0; c < n; c++) {
 			json_t *value = json_object_get(row, keys[c]);
 			const char *shown = value != NULL ? show(value, text) : "-";
 
+			if (c + 1 == n) {
+				put_cut(out, shown, used);
+				continue;
+			}
 			fputs(shown, out);
-			if (c + 1 < n)
-				pad(out, widths[c] - width_of(shown) + 2);
+			pad(out, widths[c] - width_of(shown) + 2);
+			used += widths[c] + 2;
 		}
 		fputc('\n', out);
 	}

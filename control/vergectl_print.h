@@ -7,6 +7,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+// Cut the last column of tables so that a line has at most so many characters; 0, as at first:
+// never.
+void vergectl_print_width(unsigned columns);
+
 // Any object: members as lines, arrays of objects as tables.
 void vergectl_print(json_t *result, FILE *out);
 // Tables whose columns are chosen.

@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "control/cdr_csv.h"
 #include "control/cdr_file.h"
 
 #define HOUR_US 3600000000ull
@@ -309,6 +310,127 @@ static void no_file_no_line(void **state)
 	assert_int_equal(each_file(NULL, NULL), 0);
 }
 
+// Lines are gathered for flush and no longer; many do not wait.
+static void lines_wait_for_flush(void **state)
+{
+	struct config_cdr config = config_of(path);
+	struct cdr_file_stats stats;
+	struct cdr_file *f;
+	static char line[65535];
+
+	(void)state;
+	config.flush_ms = 200;
+	f = open_one(&config);
+	put(f, 0);
+	cdr_file_poll(f, TICK_S(5), START);
+	assert_int_equal(cdr_file_next(f, TICK_S(5), START), TICK_S(5) + TICK_MS(200));
+	put(f, 1);
+	cdr_file_poll(f, TICK_S(5) + TICK_MS(199), START);
+	cdr_file_stats(f, &stats);
+	assert_int_equal(stats.lines, 0);
+	cdr_file_poll(f, TICK_S(5) + TICK_MS(200), START);
+	cdr_file_stats(f, &stats);
+	assert_int_equal(stats.lines, 2);
+	expect(2, 1);
+	memset(line, 'x', sizeof(line));
+	for (unsigned i = 0; i < 17; i++)
+		cdr_file_put(f, line, sizeof(line));
+	cdr_file_poll(f, TICK_S(6), START);
+	cdr_file_stats(f, &stats);
+	assert_int_equal(stats.lines, 19);
+	put(f, 2);
+	cdr_file_free(f, START); // the orderly stop does not wait
+	assert_int_equal(truncate(path, 0), 0);
+}
+
+// sync always: a thread forces the file to the disk, line after line, also when it is busy.
+static void synced_lines(void **state)
+{
+	struct config_cdr config = config_of(path);
+	struct cdr_file *f;
+
+	(void)state;
+	config.sync = CONFIG_CDR_SYNC_ALWAYS;
+	f = open_one(&config);
+	for (unsigned i = 0; i < 200; i++) {
+		put(f, i);
+		cdr_file_poll(f, TICK_MS(i), START);
+	}
+	cdr_file_free(f, START);
+	expect(200, 1);
+}
+
+static void read_text(const char *name, char *text, size_t size)
+{
+	FILE *in = fopen(name, "r");
+
+	assert_non_null(in);
+	text[fread(text, 1, size - 1, in)] = '\0';
+	fclose(in);
+}
+
+// A CSV file begins with its columns, and a file of the other format is finished first.
+static void csv_has_a_header(void **state)
+{
+	struct config_cdr config = config_of(path);
+	struct cdr_file *f;
+	char text[4096];
+
+	(void)state;
+	config.rotate_s = 0;
+	f = open_one(&config);
+	put(f, 0);
+	cdr_file_free(f, START);
+	config.format = CONFIG_CDR_FORMAT_CSV;
+	f = open_one(&config);
+	cdr_file_put(f, "a,b", 3);
+	cdr_file_free(f, START);
+	f = open_one(&config); // once more: no second header
+	cdr_file_put(f, "c,d", 3);
+	cdr_file_free(f, START);
+	assert_int_equal(each_file(NULL, NULL), 2);
+	read_text(path, text, sizeof(text));
+	assert_non_null(strstr(text, "call_id,start,ringing,answer,end,duration_s,"));
+	assert_null(strstr(strstr(text, "call_id") + 1, "call_id,start"));
+	assert_non_null(strstr(text, "warnings\na,b\nc,d\n"));
+}
+
+static void csv_rows(void **state)
+{
+	static const struct {
+		const char *shows, *json, *has;
+	} rows[] = {
+		{"an empty object", "{}", ",,,"},
+		{"text, number, fraction", "{\"call_id\":\"x\",\"duration_s\":12.5,\"code\":200}",
+		 "x,,,,,12.500,,200,"},
+		{"null is empty", "{\"call_id\":null,\"code\":486}", ",,,,,,,486,"},
+		{"quotes and commas", "{\"call_id\":\"a\\\"b,c\"}", "\"a\"\"b,c\",,"},
+		{"lines stay lines", "{\"call_id\":\"a\\nb\"}", "\"a b\",,"},
+		{"deep", "{\"legs\":[{\"se_s\":90},{\"session_timer_refreshes\":{\"failed\":3}}]}",
+		 ",90,"},
+		{"lists are counted", "{\"legs\":[{\"attempts\":[{},{}]}]}", ",2,"},
+		{"words of a list", "{\"warnings\":[\"a\",\"b\"]}", ",a b"},
+	};
+	char room[4096];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct outbuf o = outbuf_of(room, sizeof(room) - 1);
+		unsigned commas = 0;
+
+		assert_true(cdr_csv_convert(&o, slice_of_str(rows[i].json)));
+		room[o.len] = '\0';
+		for (uint32_t k = 0, quoted = 0; k < o.len; k++) {
+			quoted ^= room[k] == '"';
+			commas += room[k] == ',' && !quoted;
+		}
+		if (strstr(room, rows[i].has) == NULL || commas != 44)
+			fail_msg("%s: %s", rows[i].shows, room);
+	}
+	assert_false(cdr_csv_convert(&(struct outbuf){0}, SLICE_LIT("[1]")));
+	assert_false(cdr_csv_convert(&(struct outbuf){0}, SLICE_LIT("{\"call_id\":")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -322,6 +444,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(open_line_of_dead_process_is_closed, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(no_file_no_line, setup, teardown),
+		cmocka_unit_test_setup_teardown(lines_wait_for_flush, setup, teardown),
+		cmocka_unit_test_setup_teardown(synced_lines, setup, teardown),
+		cmocka_unit_test_setup_teardown(csv_has_a_header, setup, teardown),
+		cmocka_unit_test(csv_rows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

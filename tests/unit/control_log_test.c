@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -43,6 +45,12 @@ static void levels(void **state)
 	assert_int_equal(log_set_level(log, "debug"), 0);
 	line.level = CONTROL_DEBUG;
 	assert_true(log_admit(log, &line, "peer", "event", 1));
+	assert_int_equal(log_set_level(log, "peer=error"), 0); // at run time, one area
+	assert_false(log_admit(log, &line, "peer", "event", 1));
+	assert_true(log_admit(log, &line, "trunk", "event", 1));
+	assert_int_equal(log_set_level(log, "peer=debug"), 0); // again: the same entry
+	assert_true(log_admit(log, &line, "peer", "event", 1));
+	assert_int_equal(log_set_level(log, "peer=loud"), -EINVAL);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		config.areas = (struct config_strings){&bad[i], 1};
 		assert_int_equal(log_configure(log, &config), -EINVAL);
@@ -100,12 +108,151 @@ static void form(void **state)
 	log_free(log);
 }
 
+static char path[64];
+
+// A datagram socket as /dev/log and the journal's are.
+static int listen_socket(void)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_un un;
+	} at = {.un = {.sun_family = AF_UNIX}};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+
+	snprintf(path, sizeof(path), "/tmp/verge-log-%d", (int)getpid());
+	unlink(path);
+	snprintf(at.un.sun_path, sizeof(at.un.sun_path), "%s", path);
+	assert_int_equal(bind(fd, &at.any, sizeof(at.un)), 0);
+	return fd;
+}
+
+static const char *take(int fd)
+{
+	static char text[4096];
+	ssize_t n = recv(fd, text, sizeof(text) - 1, 0);
+
+	if (n < 0)
+		return NULL;
+	text[n] = '\0';
+	return text;
+}
+
+static struct log *log_to(enum config_log_to to)
+{
+	struct config_log config = {.level = CONFIG_LOG_LEVEL_INFO, .to = to, .socket = path};
+
+	return log_new(&config);
+}
+
+static void syslog_lines(void **state)
+{
+	int fd = listen_socket();
+	struct log *log = log_to(CONFIG_LOG_TO_SYSLOG);
+	char month[4], name[32];
+	int priority, day, h, m, s, pid, used = 0;
+	const char *line;
+
+	(void)state;
+	log_event(log, CONTROL_WARNING, "peer", "peer_down trunk=\"8068\" odd=\"a\nb\x7f\"");
+	line = take(fd);
+	assert_non_null(line);
+	// RFC 3164: facility daemon (3), severity warning (4)
+	assert_int_equal(sscanf(line, "<%d>%3s %d %d:%d:%d %31[a-z][%d]: %n", &priority, month,
+				&day, &h, &m, &s, name, &pid, &used),
+			 8);
+	assert_int_equal(priority, 3 * 8 + 4);
+	assert_string_equal(name, "verge");
+	assert_int_equal(pid, getpid());
+	assert_string_equal(line + used, "area=peer event=peer_down trunk=\"8068\" odd=\"a?b?\"");
+	log_event(log, CONTROL_DEBUG, "peer", "quiet");
+	assert_null(take(fd));
+	log_free(log);
+	close(fd);
+	unlink(path);
+}
+
+static void journal_lines(void **state)
+{
+	int fd = listen_socket();
+	struct log *log = log_to(CONFIG_LOG_TO_JOURNAL);
+
+	(void)state;
+	log_event(log, CONTROL_ERROR, "cdr", "write_failed file=\"x\"");
+	assert_string_equal(take(fd), "SYSLOG_IDENTIFIER=verge\nPRIORITY=3\nVERGE_AREA=cdr\n"
+				      "MESSAGE=area=cdr event=write_failed file=\"x\"\n");
+	log_free(log);
+	close(fd);
+	unlink(path);
+}
+
+// A reader that is behind stops nobody; one that was restarted is found again.
+static void reader_that_sleeps(void **state)
+{
+	int fd = listen_socket();
+	struct log *log = log_to(CONFIG_LOG_TO_SYSLOG);
+	struct log_stats stats;
+	unsigned taken = 0;
+	char event[16];
+
+	(void)state;
+	for (unsigned i = 0; i < 5000; i++) { // kinds of their own: no limit of rate
+		snprintf(event, sizeof(event), "e%u", i);
+		log_put(log, CONTROL_INFO, "flood", event);
+	}
+	log_stats(log, &stats);
+	assert_true(stats.lost > 0);
+	while (take(fd) != NULL)
+		taken++;
+	assert_int_equal(stats.written, taken);
+	assert_int_equal(stats.written + stats.lost + stats.limited, 5000);
+	close(fd);
+	fd = listen_socket();
+	log_put(log, CONTROL_INFO, "trunk", "after_the_restart");
+	assert_non_null(take(fd));
+	close(fd);
+	unlink(path);
+	log_free(log);
+}
+
+// No syslog at all: lines go to stderr, and a pipe that nobody reads is not waited for.
+static void stderr_instead(void **state)
+{
+	struct log *log;
+	int fds[2], saved = dup(STDERR_FILENO);
+	struct log_stats stats;
+	char text[200], event[16];
+	ssize_t n;
+
+	(void)state;
+	snprintf(path, sizeof(path), "/nowhere/log");
+	log = log_to(CONFIG_LOG_TO_SYSLOG);
+	assert_int_equal(pipe(fds), 0);
+	dup2(fds[1], STDERR_FILENO);
+	log_put(log, CONTROL_INFO, "start", "ready");
+	n = read(fds[0], text, sizeof(text) - 1);
+	for (unsigned i = 0; i < 5000; i++) {
+		snprintf(event, sizeof(event), "f%u", i);
+		log_put(log, CONTROL_INFO, "flood", event);
+	}
+	dup2(saved, STDERR_FILENO);
+	log_stats(log, &stats);
+	assert_true(n > 0);
+	text[n] = '\0';
+	assert_non_null(strstr(text, " level=info area=start event=ready\n"));
+	assert_true(stats.lost > 0);
+	close(saved);
+	close(fds[0]);
+	close(fds[1]);
+	log_free(log);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(levels),
-		cmocka_unit_test(floods),
-		cmocka_unit_test(form),
+		cmocka_unit_test(levels),	  cmocka_unit_test(floods),
+		cmocka_unit_test(form),		  cmocka_unit_test(syslog_lines),
+		cmocka_unit_test(journal_lines),  cmocka_unit_test(reader_that_sleeps),
+		cmocka_unit_test(stderr_instead),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

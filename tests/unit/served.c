@@ -16,7 +16,8 @@ static const char served_yaml[] =
 	"} }\n"
 	"  core1: { port: core, peers: [10.92.0.2:5060], session_timer: { on_expiry: warn } }\n"
 	"  quiet: { port: core, peers: [10.92.0.3:5060], session_timer: { mode: observe } }\n"
-	"routes: [ { to: core1 } ]\n";
+	"routes: [ { to: core1 } ]\n"
+	"cdr: { file: /nowhere/cdr.jsonl }\n";
 
 static tick_t served_now(void *)
 {

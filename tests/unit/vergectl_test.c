@@ -116,8 +116,24 @@ static void lines(void **)
 		{"json", "--json status", 0, "{\"ok\":true,\"result\":{\"version\""},
 		{"json of a refusal", "--json call nobody", 1, "{\"ok\":false"},
 		{"end", "call b-leg end", 0, "ending"},
+		{"calls at risk", "calls --at-risk 1800", 0, "1 calls\n"},
+		{"calls at risk soon", "calls --at-risk 60", 0, "0 calls\n"},
+		{"calls of a caller", "calls --number a", 0, "1 calls\n"},
+		{"calls of nobody's number", "calls --number +49", 0, "0 calls\n"},
+		{"calls that are answered", "calls --state answered", 0, "1 calls\n"},
+		{"calls that ring", "calls --state ringing", 0, "0 calls\n"},
+		{"state that is none", "calls --state up", 2, "must be setup|ringing|answered"},
+		{"an option of another command", "status --limit 5", 2,
+		 "is no option of \"status\""},
+		{"log of an area", "log refresh=debug", 1, "is no level"},
+		{"cdr", "cdr", 0, "waiting_bytes"},
+		{"cdr tail without a file", "cdr tail", 1, "/nowhere/cdr.jsonl: No such file"},
+		{"help", "--help", 0, "Exit status: 0 done"},
+		{"help of a command", "help cdr", 0, "  cdr tail [--limit N]"},
+		{"help of a command only", "cdr --help", 0, "usage: vergectl"},
+		{"not UTF-8", "call $(printf '\\377')", 2, "is not UTF-8"},
 		{"nothing", "", 2, "usage:"},
-		{"unknown", "fly", 2, "usage:"},
+		{"unknown", "fly", 2, "there is no command \"fly\""},
 		{"too much", "status now", 2, "usage:"},
 		{"unknown option", "--fast status", 2, "usage:"},
 	};
@@ -130,6 +146,43 @@ static void lines(void **)
 	}
 }
 
+// A line is as wide as the terminal: the last column is cut.
+static void widths(void **)
+{
+	setenv("COLUMNS", "60", 1); // NOLINT(concurrency-mt-unsafe): one thread
+	assert_int_equal(run("trunk 8068"), 0);
+	unsetenv("COLUMNS"); // NOLINT(concurrency-mt-unsafe): one thread
+	assert_non_null(strstr(out, "\xe2\x80\xa6\n"));
+	assert_null(strstr(out, "or silence where re-INVITE then worked"));
+	assert_int_equal(run("trunk 8068"), 0);
+	assert_non_null(strstr(out, "or silence where re-INVITE then worked"));
+}
+
+// Not root, not of the group: it says so, and does not say that nothing runs.
+static void no_permission(void **)
+{
+	char command[600];
+	FILE *pipe;
+	size_t len;
+	int rc;
+
+	if (getuid() != 0)
+		skip();
+	snprintf(command, sizeof(command),
+		 "setpriv --reuid 65534 --regid 65534 --clear-groups %s -s %s status 2>&1",
+		 VERGECTL, path);
+	pipe = popen(command, "r");
+	assert_non_null(pipe);
+	len = fread(out, 1, sizeof(out) - 1, pipe);
+	out[len] = 0;
+	rc = pclose(pipe);
+	if (strstr(out, "setpriv") != NULL)
+		skip(); // the build is not readable by others here
+	assert_int_equal(WEXITSTATUS(rc), 1);
+	assert_non_null(
+		strstr(out, "Permission denied; the socket is for root and the group root"));
+}
+
 static void no_verge(void **)
 {
 	stop(NULL);
@@ -140,7 +193,9 @@ static void no_verge(void **)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(lines), cmocka_unit_test(no_verge)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(lines), cmocka_unit_test(widths),
+					   cmocka_unit_test(no_permission),
+					   cmocka_unit_test(no_verge)};
 
 	return cmocka_run_group_tests(tests, start, stop);
 }
