@@ -126,6 +126,22 @@ static void put_causes(struct metrics_body *m, const struct trunk_copy *t, const
 	}
 }
 
+static void put_drops(struct metrics_body *m, const struct trunk_copy *t, const char *name)
+{
+	uint64_t sums[2] = {0};
+
+	for (unsigned i = 0; i < CAUSE_N; i++)
+		for (unsigned side = SIDE_A; side <= SIDE_B; side++)
+			if (cause_class((enum cause)i) == CAUSE_CLASS_DROP)
+				sums[side] += t->own.causes[side][i];
+	prometheus_sample(&m->writer, "verge_call_drops_total",
+			  (struct prometheus_label){"trunk", name}, "direction=\"in\"",
+			  sums[SIDE_A]);
+	prometheus_sample(&m->writer, "verge_call_drops_total",
+			  (struct prometheus_label){"trunk", name}, "direction=\"out\"",
+			  sums[SIDE_B]);
+}
+
 static void put_would_drop(struct metrics_body *m, const struct trunk_copy *t, const char *name)
 {
 	prometheus_sample(&m->writer, "verge_session_timer_would_drop_total",
@@ -177,6 +193,9 @@ static const struct part {
 	 "Calls that ended, by why; a cause is shown once it has happened. class drop: nobody "
 	 "wanted it to.",
 	 PROMETHEUS_COUNTER, put_causes},
+	{"verge_call_drops_total",
+	 "Answered calls that ended although nobody wanted it: the sum of class drop.",
+	 PROMETHEUS_COUNTER, put_drops},
 	{"verge_trunk_peers", "Peers by whether they answer OPTIONS.", PROMETHEUS_GAUGE, put_peers},
 };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))

@@ -16,7 +16,9 @@
 			const answer = await fetch(location.pathname, {cache: "no-store", signal: stop.signal});
 			const text = await answer.text();
 			clearTimeout(timer);
-			const page = new DOMParser().parseFromString(text, "text/html");
+			// the style has another nonce than this page's: it is not needed again
+			const page = new DOMParser().parseFromString(
+				text.replace(/<style[^]*?<\/style>/, ""), "text/html");
 			const fresh = page.querySelector("main"), old = document.querySelector("main");
 			const about = page.querySelector(".about");
 			if (answer.ok && fresh && page.querySelector("footer")) {

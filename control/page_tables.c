@@ -80,7 +80,7 @@ void page_put_risks(struct page *p)
 	body_put_lit(&p->body, "<section id=\"risks\"><h2>Calls at risk<small>refresh overdue, the "
 			       "next to end first</small></h2>");
 	if (n == 0) {
-		body_put_lit(&p->body, "<p class=\"none\">None: each refresh came in time.</p>");
+		body_put_lit(&p->body, "<p class=\"none\">None: no refresh is overdue.</p>");
 	} else {
 		begin_table(p, COLUMNS(columns));
 		for (unsigned i = 0; i < n && i < PAGE_RISKS_MAX; i++)

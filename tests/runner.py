@@ -171,6 +171,16 @@ def suite_bench(options):
     yield Result("bench", "packets of the TRex profile", ok, seconds, output)
 
 
+def suite_conf(options):
+    """What conf/ brings for other programs, judged by these."""
+    ok, seconds, output = command(["tests/conf/run"], 300)
+    cases = CASE.findall(output)
+    for verdict, case in cases:
+        yield Result("conf", case, verdict == "ok", 0, "" if verdict == "ok" else output)
+    if not cases or (not ok and all(verdict == "ok" for verdict, _ in cases)):
+        yield Result("conf", "frame", False, seconds, output)
+
+
 def suite_scenario(options):
     yield from meson_tests("debug", ["scenario"], options)
 
@@ -258,6 +268,7 @@ SUITES = {
     "build": suite_build,
     "unit": suite_unit,
     "replay": suite_replay,
+    "conf": suite_conf,
     "scenario": suite_scenario,
     "model": suite_model,
     "bench": suite_bench,
@@ -268,11 +279,11 @@ SUITES = {
     "fuzz": suite_fuzz,
     "static": suite_static,
 }
-QUICK = ("lint", "build", "unit", "replay", "scenario")
+QUICK = ("lint", "build", "unit", "replay", "conf", "scenario")
 HELP = {
     "lint": "form of sources and commits", "build": "debug and release builds, warnings are errors",
     "unit": "unit and golden tests", "replay": "fuzz corpus through plain builds",
-    "scenario": "calls in virtual time", "model": "random peers, a million virtual call-hours", "bench": "each micro benchmark once", "asan": "all of these under ASan and UBSan",
+    "conf": "Prometheus rules, dashboard, completion", "scenario": "calls in virtual time", "model": "random peers, a million virtual call-hours", "bench": "each micro benchmark once", "asan": "all of these under ASan and UBSan",
     "race": "what threads share, under TSan", "fuzz": "libFuzzer targets, two at a time",
     "static": "clang-tidy and cppcheck", "live": "real peers in network namespaces",
     "package": "the Debian package, by the README's first trunk",
@@ -311,7 +322,7 @@ def main():
         return 0
     wanted = options.only or (QUICK if options.quick else SUITES)
     order = [name for name in SUITES if name in wanted]
-    if set(order) & {"unit", "replay", "scenario", "model", "bench", "live"} and "build" not in order:
+    if set(order) & {"unit", "replay", "conf", "scenario", "model", "bench", "live"} and "build" not in order:
         order.insert(0, "build")
     passed = failed = 0
     began = time.monotonic()

@@ -220,8 +220,8 @@ class Lab:
     def start(self, name, argv, side=None, **more):
         return Process(self, name, argv, side, **more)
 
-    def socket(self, side, kind=socket.SOCK_STREAM, family=socket.AF_INET):
-        """A socket that lives in a namespace: made by a thread that has gone there."""
+    def sockets(self, side, n, kind=socket.SOCK_STREAM, family=socket.AF_INET):
+        """Sockets that live in a namespace: made by a thread that has gone there."""
         made = []
 
         def make():
@@ -229,16 +229,19 @@ class Lab:
             fd = os.open(f"/run/netns/{self.ns(side)}", os.O_RDONLY)
             try:
                 if libc.setns(fd, CLONE_NEWNET) == 0:
-                    made.append(socket.socket(family, kind))
+                    made.extend(socket.socket(family, kind) for _ in range(n))
             finally:
                 os.close(fd)
 
         thread = threading.Thread(target=make)
         thread.start()
         thread.join()
-        if not made:
+        if len(made) != n:
             raise LabError(f"no socket in {self.ns(side)}")
-        return made[0]
+        return made
+
+    def socket(self, side, kind=socket.SOCK_STREAM, family=socket.AF_INET):
+        return self.sockets(side, 1, kind, family)[0]
 
     def close(self):
         if self.closed:

@@ -88,14 +88,14 @@ class Verge:
         except OSError:
             return False
 
-    def get(self, path):
+    def get(self, path, headers=None):
         """(status, text) from the metrics address."""
         with self.lab.socket("s") as sock:
             sock.settimeout(5)
             sock.connect(("127.0.0.1", METRICS_PORT))
             connection = http.client.HTTPConnection("127.0.0.1", METRICS_PORT)
             connection.sock = sock
-            connection.request("GET", path)
+            connection.request("GET", path, headers=headers or {})
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
 

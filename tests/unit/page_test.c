@@ -109,7 +109,7 @@ static void empty(void **)
 {
 	static const char *const wanted[] = {
 		"<title>verge</title>",
-		"each refresh came in time",
+		"no refresh is overdue",
 		"No call has ended yet",
 		"<script nonce=\"0123\">",
 		"<style nonce=\"0123\">",
