@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@
 
 struct tail {
 	const char *path, *trunk;
-	bool json, csv, raw; // raw: the file is CSV already
+	bool json, csv, follow, raw; // raw: the file is CSV already
 	int fd;
 	char line[LINE_MAX_BYTES]; // the line that is being read
 	size_t len;
@@ -123,11 +124,17 @@ static off_t begin_of_last(int fd, unsigned long long n)
 	return 0;
 }
 
+// A file that was finished just now is made again with the next CDR: who follows waits for it.
 static int open_file(struct tail *t)
 {
-	t->fd = open(t->path, O_RDONLY | O_CLOEXEC);
-	if (t->fd >= 0)
-		return 0;
+	for (;;) {
+		t->fd = open(t->path, O_RDONLY | O_CLOEXEC);
+		if (t->fd >= 0)
+			return 0;
+		if (errno != ENOENT || !t->follow)
+			break;
+		poll(NULL, 0, LOOK_MS);
+	}
 	fprintf(stderr, "vergectl: %s: %s%s\n", t->path, strerrordesc_np(errno),
 		errno == EACCES ? "; it is for root and its group" : "");
 	return -1;
@@ -161,26 +168,69 @@ static void follow(struct tail *t)
 	}
 }
 
-static int begin(struct tail *t, const json_t *request)
+static unsigned long long count_lines(const char *path)
 {
-	json_t *given = json_object_get(request, "limit");
-	unsigned long long limit =
-		given != NULL ? (unsigned long long)json_integer_value(given) : LIMIT_STANDARD;
+	unsigned long long n = 0;
+	char piece[4096];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got;
+
+	while (fd >= 0 && (got = read(fd, piece, sizeof(piece))) > 0)
+		for (ssize_t i = 0; i < got; i++)
+			n += piece[i] == '\n';
+	if (fd >= 0)
+		close(fd);
+	return n;
+}
+
+// The last n lines of the file that was finished last. True if there is one.
+static bool show_finished(struct tail *t, unsigned long long n)
+{
+	char pattern[4200];
+	glob_t found;
+	bool any;
+
+	snprintf(pattern, sizeof(pattern), "%s.2*Z*", t->path);
+	if (glob(pattern, 0, NULL, &found) != 0)
+		return false;
+	t->fd = open(found.gl_pathv[found.gl_pathc - 1], O_RDONLY | O_CLOEXEC);
+	any = t->fd >= 0;
+	if (any) {
+		lseek(t->fd, begin_of_last(t->fd, n), SEEK_SET);
+		read_on(t);
+		close(t->fd);
+		t->len = 0;
+	}
+	globfree(&found);
+	return any;
+}
+
+static void put_header(FILE *out)
+{
 	static char header[2048];
 	struct outbuf o = outbuf_of(header, sizeof(header));
 
-	if (open_file(t) != 0)
+	cdr_csv_put_header(&o);
+	fprintf(out, "%.*s\n", (int)o.len, header);
+}
+
+// With a filter the whole file is looked through, else its last lines and, if these are too few,
+// those of the file before it.
+static int begin(struct tail *t, unsigned long long limit)
+{
+	unsigned long long there = count_lines(t->path);
+	bool before;
+
+	if (t->csv)
+		put_header(t->out);
+	before = t->trunk == NULL && limit > there && show_finished(t, limit - there);
+	if (before && !t->follow && access(t->path, F_OK) != 0)
+		t->fd = open("/dev/null", O_RDONLY | O_CLOEXEC); // no CDR since the rotation
+	else if (open_file(t) != 0)
 		return -1;
-	if (t->csv) {
-		cdr_csv_put_header(&o);
-		fprintf(t->out, "%.*s\n", (int)o.len, header);
-	}
-	// with a filter the whole file is looked through
-	lseek(t->fd,
-	      limit == 0	 ? lseek(t->fd, 0, SEEK_END)
-	      : t->trunk != NULL ? 0
-				 : begin_of_last(t->fd, limit),
-	      SEEK_SET);
+	if (t->trunk == NULL || limit == 0)
+		lseek(t->fd, limit != 0 ? begin_of_last(t->fd, limit) : lseek(t->fd, 0, SEEK_END),
+		      SEEK_SET);
 	read_on(t);
 	return 0;
 }
@@ -188,6 +238,7 @@ static int begin(struct tail *t, const json_t *request)
 int vergectl_cdr_tail(const json_t *request, const json_t *result, bool json, FILE *out)
 {
 	struct tail *t = calloc(1, sizeof(*t));
+	json_t *limit = json_object_get(request, "limit");
 	int rc = -1;
 
 	if (t == NULL)
@@ -196,6 +247,7 @@ int vergectl_cdr_tail(const json_t *request, const json_t *result, bool json, FI
 	t->trunk = json_string_value(json_object_get(request, "trunk"));
 	t->csv = json_is_true(json_object_get(request, "csv"));
 	t->raw = strcmp(text(result, "format", NULL), "csv") == 0;
+	t->follow = json_is_true(json_object_get(request, "follow"));
 	t->json = json;
 	t->out = out;
 	if (t->path == NULL)
@@ -204,8 +256,9 @@ int vergectl_cdr_tail(const json_t *request, const json_t *result, bool json, FI
 		fputs("vergectl: the file is CSV already: --trunk and --json are not possible\n",
 		      stderr);
 	else
-		rc = begin(t, request);
-	if (rc == 0 && json_is_true(json_object_get(request, "follow")))
+		rc = begin(t, limit != NULL ? (unsigned long long)json_integer_value(limit)
+					    : LIMIT_STANDARD);
+	if (rc == 0 && t->follow)
 		follow(t);
 	if (rc == 0)
 		close(t->fd);

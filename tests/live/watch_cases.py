@@ -172,6 +172,7 @@ def prometheus_and_dashboard():
     with Lab() as net:
         verge = Verge(net, watched_config(net))
         prometheus = Prometheus(net)
+        wait_for("a first scrape", lambda: prometheus.query("verge_calls_max"), 10)
         runs = watched_load(net)
         wait_for("drops of the amnesiac", lambda: prometheus.query(
             'verge_call_ends_total{class="drop",trunk="amnesia"} > 7'), 80, 1)
