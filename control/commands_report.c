@@ -11,6 +11,7 @@
 struct evidence {
 	const struct config_trunk *trunk;
 	const struct trunk_facts *facts;
+	const struct control_trunk_stats *own;
 	struct trunk_stats s;
 	uint64_t sent_ok, sent_failed, received_ok;
 };
@@ -41,7 +42,12 @@ static void put_refreshes(struct commands_job *j, const struct evidence *e)
 	jsonout_u64(o, "received", e->received_ok);
 	put_rate(o, "sent_success_ratio", e->sent_ok, e->sent_failed);
 	jsonout_u64(o, "crossings", e->s.glare);
+	jsonout_u64(o, "interval_too_small_from_peer", e->s.too_small_in);
+	jsonout_u64(o, "interval_too_small_to_peer", e->s.too_small_out);
+	jsonout_u64(o, "sessions_that_ran_out", e->s.expired_end + e->s.expired_warn);
 	jsonout_close(o, '}');
+	if (e->own != NULL)
+		commands_put_histogram(o, "round_trip", &e->own->rtt, &histogram_RTT);
 	jsonout_open(o, "answers", '{');
 	for (unsigned i = TRUNK_STAT_refresh_code_200; i <= TRUNK_STAT_refresh_code_other; i++)
 		if (e->s.value[i] != 0)
@@ -96,6 +102,8 @@ static void put_violations(struct commands_job *j, const struct evidence *e)
 	put_violation(o, "RFC 4028 s11",
 		      "legs whose peer refreshed so often that it was refused and kept on",
 		      e->s.demoted_legs);
+	put_violation(o, "RFC 4028 s9", "answered with a session timer that nobody had asked for",
+		      e->s.unasked);
 	put_violation(o, "RFC 4028 s10",
 		      "hung up at a fraction of the interval, before a refresh was overdue", early);
 	put_violation(o, "RFC 3311 s5.1", "allows UPDATE and refuses it (405, 501)",
@@ -170,6 +178,7 @@ bool commands_run_report(struct commands_job *j)
 		return true;
 	e.trunk = &control_config(v->core)->trunks[id];
 	e.facts = control_facts(v->core, (unsigned)id);
+	e.own = control_trunk_stats(v->core, (unsigned)id);
 	commands_sum_trunk(v, (unsigned)id, &e.s);
 	e.sent_ok = e.s.refreshes_update_sent_ok + e.s.refreshes_invite_sent_ok;
 	e.sent_failed = e.s.refreshes_update_sent_failed + e.s.refreshes_invite_sent_failed;

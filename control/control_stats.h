@@ -31,4 +31,5 @@ struct control_trunk_stats {
 	uint64_t causes[2][CAUSE_N]; // ended calls: [SIDE_A] that came from the trunk, [SIDE_B]
 				     // that went to it
 	uint64_t ping_failures;
+	struct histogram rtt; // refreshes that verge sent, until their final answer; bounds RTT
 };

@@ -339,8 +339,13 @@ void refresh_done(struct control *c, unsigned worker, const struct event *event)
 
 	if (event->refresh_done.method >= REFRESH_METHOD_N)
 		return;
-	if (event->refresh_done.rtt_us != 0) // not the worker's own 491: a dead trunk gives no sign
+	if (event->refresh_done.rtt_us !=
+	    0) { // not the worker's own 491: a dead trunk gives no sign
 		learn_life(c, event->trunk);
+		if (core_trunk(c, event->trunk) != NULL)
+			histogram_add(&core_trunk(c, event->trunk)->stats.rtt, &histogram_RTT,
+				      event->refresh_done.rtt_us);
+	}
 	if (leg == NULL || leg->stage == LEG_ENDING) {
 		c->stats.stale_events++;
 		return;

@@ -357,7 +357,7 @@ static void print_figures(json_t *result, const char *key, const char *title, bo
 	fprintf(out, markdown ? "\n## %s\n\n" : "\n%s\n", title);
 	json_object_foreach(json_object_get(result, key), name, v)
 	{
-		fprintf(out, markdown ? "- %s: %s\n" : "  %-20s  %s\n", name, show(v, text));
+		fprintf(out, markdown ? "- %s: %s\n" : "  %-28s  %s\n", name, show(v, text));
 	}
 }
 
@@ -377,6 +377,7 @@ void vergectl_print_report(json_t *result, bool markdown, FILE *out)
 	print_part(result, "capabilities", "What works", markdown, out);
 	print_figures(result, "negotiated", "What was negotiated", markdown, out);
 	print_figures(result, "refreshes", "Refreshes", markdown, out);
+	print_figures(result, "round_trip", "Round trip of refreshes", markdown, out);
 	print_figures(result, "answers", "Answers to refreshes", markdown, out);
 	print_part(result, "violations", "Where it departs from the RFC", markdown, out);
 	print_part(result, "suggestions", "Suggested settings", markdown, out);
