@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/outbuf.h"
 #include "stat/verdict.h"
 
 #define TRUNKS_A_STEP 16
@@ -48,57 +49,64 @@ void prometheus_head(struct prometheus_writer *w, const char *name, enum prometh
 }
 
 // The value of a label in quotes.
-static void put_value(struct prometheus_writer *w, const char *value)
+static void put_value(struct outbuf *o, const char *value)
 {
-	char text[256];
-	size_t n = 0;
+	unsigned n = 0;
 
-	text[n++] = '"';
-	for (const char *p = value; *p != 0 && n < sizeof(text) - 3; p++) {
+	outbuf_put_char(o, '"');
+	for (const char *p = value; *p != 0 && n < 250; p++, n++) {
 		if (*p == '"' || *p == '\\')
-			text[n++] = '\\';
-		text[n++] = (char)(*p >= 0x20 && *p < 0x7f ? *p : '?');
+			outbuf_put_char(o, '\\');
+		outbuf_put_char(o, (char)(*p >= 0x20 && *p < 0x7f ? *p : '?'));
 	}
-	text[n++] = '"';
-	put(w, text, n);
+	outbuf_put_char(o, '"');
 }
 
-static void put_name(struct prometheus_writer *w, const char *name, struct prometheus_label label,
+#define SAMPLE_MAX 1024 // bytes of a line: names and labels of ours are short, values are cut
+
+static void put_name(struct outbuf *o, const char *name, struct prometheus_label label,
 		     const char *labels)
 {
-	put_str(w, name);
-	if (label.name == NULL && labels[0] == 0)
-		return;
-	put(w, "{", 1);
+	outbuf_put_str(o, name);
+	if (label.name != NULL || labels[0] != 0)
+		outbuf_put_char(o, '{');
 	if (label.name != NULL) {
-		put_str(w, label.name);
-		put(w, "=", 1);
-		put_value(w, label.value);
+		outbuf_put_str(o, label.name);
+		outbuf_put_char(o, '=');
+		put_value(o, label.value);
 		if (labels[0] != 0)
-			put(w, ",", 1);
+			outbuf_put_char(o, ',');
 	}
-	put_str(w, labels);
-	put(w, "}", 1);
+	outbuf_put_str(o, labels);
+	if (label.name != NULL || labels[0] != 0)
+		outbuf_put_char(o, '}');
+	outbuf_put_char(o, ' ');
 }
 
 void prometheus_sample(struct prometheus_writer *w, const char *name, struct prometheus_label label,
 		       const char *labels, uint64_t value)
 {
-	char text[32];
+	char line[SAMPLE_MAX];
+	struct outbuf o = outbuf_of(line, sizeof(line));
 
-	put_name(w, name, label, labels);
-	put(w, text, (size_t)snprintf(text, sizeof(text), " %" PRIu64 "\n", value));
+	put_name(&o, name, label, labels);
+	outbuf_put_u64(&o, value);
+	outbuf_put_char(&o, '\n');
+	put(w, line, o.len);
 }
 
 void prometheus_sample_micro(struct prometheus_writer *w, const char *name,
 			     struct prometheus_label label, const char *labels, uint64_t micro)
 {
-	char text[40];
+	char line[SAMPLE_MAX], digits[8];
+	struct outbuf o = outbuf_of(line, sizeof(line));
 
-	put_name(w, name, label, labels);
-	put(w, text,
-	    (size_t)snprintf(text, sizeof(text), " %" PRIu64 ".%06u\n", micro / 1000000,
-			     (unsigned)(micro % 1000000)));
+	snprintf(digits, sizeof(digits), ".%06u", (unsigned)(micro % 1000000));
+	put_name(&o, name, label, labels);
+	outbuf_put_u64(&o, micro / 1000000);
+	outbuf_put_str(&o, digits);
+	outbuf_put_char(&o, '\n');
+	put(w, line, o.len);
 }
 
 // A bound in seconds without zeros at the end; OpenMetrics wants a fraction always.

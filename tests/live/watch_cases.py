@@ -149,6 +149,7 @@ def check_labels(verge):
 # Debian's python has its prometheus_client; `python3` may be another one.
 STRICT = """
 import sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 families = {f.name: f for f in text_string_to_metric_families(sys.stdin.read())}
 assert families["verge_session_timer_refreshes"].type == "counter"
 assert families["verge_calls"].type == "gauge"
@@ -340,6 +341,33 @@ def idle_and_hostile_clients():
         expect(closed >= 50, f"{closed} of 200 clients of the socket were cut off")
         for sock in held:
             sock.close()
+        uas.stop()
+        ended_well(verge)
+
+
+@lab()
+def thousand_trunks():
+    """/metrics and the page of 1,000 trunks while calls run: all of them are there, no call notices."""
+    with Lab() as net:
+        conf = config(net, timer=LOCAL)
+        conf["ports"]["core"]["gateway"] = CORE4 + "254"
+        for i in range(1000):
+            conf["trunks"][f"trunk-{i:04}"] = {"port": "core", "peers": [f"10.92.{2 + i // 250}.{1 + i % 250}:5060"]}
+        verge = Verge(net, conf)
+        uac, uas = peers(net, calls.basic_caller(200), calls.basic_callee(), calls=600, rate=100)
+        took = []
+        while uac.process.alive() and len(took) < 12:
+            began = time.monotonic()
+            text = verge.get("/metrics")[1]
+            took.append((time.monotonic() - began) * 1000)
+            time.sleep(0.3)
+        names = set(re.findall(r'^verge_legs{trunk="([^"]*)",state="setup"}', text, re.MULTILINE))
+        expect(names == set(conf["trunks"]), f"{len(names)} trunks")
+        print(f"\tthousand-trunks: a scrape of {len(text) >> 10} KiB took {sorted(took)[len(took) // 2]:.0f} ms "
+              f"(median), {max(took):.0f} ms at most", flush=True)
+        page = verge.get("/")[1]
+        expect("and 502 more" in page and page.endswith("</html>\n"), page[-500:])
+        expect(uac.finish(30)["ok"] == 600, "calls")
         uas.stop()
         ended_well(verge)
 
