@@ -9,7 +9,8 @@
 #include "config/config_rules_print.h"
 #include "sip/sip.h"
 
-static void note(struct import_rule *r, bool differs, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void note(struct import_rule *r, bool differs,
+						       const char *format, va_list args)
 {
 	char text[200];
 
