@@ -24,6 +24,7 @@
 #define EPISODE	       TICK_S(86400)
 #define DRAIN	       TICK_S(140)
 #define FLIGHT	       TICK_S(5)  // a 2xx and its copies on their way to a peer
+#define FLIGHT_LOSSY   TICK_S(33) // the same where three of ten packets are lost
 #define LAST_ACK       TICK_S(33) // a BYE that waits for an ACK which will never come
 #define UNHEARD	       4	  // packets without an answer before verge may give somebody up
 #define LOSS_WINDOW    TICK_S(40) // a transaction, and what followed from it
@@ -81,14 +82,25 @@ static void trace(struct model *m, const struct peer *p, const char *arrow, cons
 }
 
 // Enough was lost in this call just now for a transaction to have failed. It happens at 2.5 % too,
-// once in a million refreshes, where an interval of 90 s leaves time for four copies only.
+// once in a million refreshes, where an interval of 90 s leaves time for four copies only. Under
+// heavy loss a 2xx may come so late that its receiver refreshes too late: then the whole interval
+// counts.
 static bool lost_enough(const struct model *m, const struct model_call *call)
 {
+	tick_t window = LOSS_WINDOW;
 	unsigned n = 0;
 
+	for (unsigned side = 0; side < 2 && m->lossy; side++)
+		if (call->side[side] != NULL && TICK_S(call->side[side]->se_s) > window)
+			window = TICK_S(call->side[side]->se_s);
 	for (unsigned i = 0; i < MODEL_LOSSES && i < call->n_lost; i++)
-		n += call->lost_at[i] + LOSS_WINDOW >= m->net.world.now;
+		n += call->lost_at[i] + window >= m->net.world.now;
 	return n >= UNHEARD;
+}
+
+static tick_t flight_of(const struct model *m)
+{
+	return m->lossy ? FLIGHT_LOSSY : FLIGHT;
 }
 
 // A side is dead, and verge had the means to see it: it asked in vain, or waited for a refresh
@@ -103,7 +115,7 @@ static bool seen_dead(const struct model *m, const struct model_call *call, unsi
 	if (call->unheard[side] >= UNHEARD)
 		return true;
 	margin = d->se_s / 3 < 32 ? TICK_S(d->se_s) / 3 : TICK_S(32);
-	return d->se_s != 0 && m->net.world.now + margin + FLIGHT >= d->expiry_tk;
+	return d->se_s != 0 && m->net.world.now + margin + flight_of(m) >= d->expiry_tk;
 }
 
 // BYE of verge to a peer: why?
@@ -311,7 +323,7 @@ static void watch_dead_leg(struct model *m, struct model_call *call, unsigned si
 	if (!call->used || !call->answered || d == NULL || d->se_s == 0)
 		return;
 	margin = d->se_s / 3 < 32 ? TICK_S(d->se_s) / 3 : TICK_S(32);
-	deadline = m->dies_at[side] + TICK_S(d->se_s) - margin + FLIGHT;
+	deadline = m->dies_at[side] + TICK_S(d->se_s) - margin + flight_of(m);
 	if (m->net.world.now < deadline)
 		return;
 	state = verge_has(m, d);
