@@ -38,7 +38,7 @@ static void put_field(struct outbuf *o, const char *text)
 	for (; *text != 0; text++) {
 		if (*text == '"')
 			outbuf_put_char(o, '"');
-		outbuf_put_char(o, *text == '\r' || *text == '\n' ? ' ' : *text);
+		outbuf_put_char(o, (char)(*text == '\r' || *text == '\n' ? ' ' : *text));
 	}
 	if (quoted)
 		outbuf_put_char(o, '"');

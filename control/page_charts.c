@@ -139,6 +139,7 @@ static void put_future(struct page *p)
 
 void page_put_charts(struct page *p)
 {
+	// NOLINTNEXTLINE(misc-redundant-expression): three names that have to agree
 	_Static_assert(BARS == HISTORY_MINUTES && BARS == CONTROL_DUE_MINUTES, "a bar a minute");
 	body_put_lit(&p->body, "<div class=\"charts\">");
 	put_past(p);

@@ -191,6 +191,7 @@ static bool show_finished(struct tail *t, unsigned long long n)
 	bool any;
 
 	snprintf(pattern, sizeof(pattern), "%s.2*Z*", t->path);
+	// NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
 	if (glob(pattern, 0, NULL, &found) != 0)
 		return false;
 	t->fd = open(found.gl_pathv[found.gl_pathc - 1], O_RDONLY | O_CLOEXEC);
