@@ -130,9 +130,15 @@ static int connect_to(int fd, const struct config_endpoint *to)
 	return connect(fd, &address.any, sizeof(address.in));
 }
 
+static bool same_address(const struct config_endpoint *a, const struct config_endpoint *b)
+{
+	return a->ip.family == b->ip.family && a->udp == b->udp &&
+	       memcmp(a->ip.bytes, b->ip.bytes, sizeof(a->ip.bytes)) == 0;
+}
+
 int hep_configure(struct hep *h, const struct config_hep *config)
 {
-	if (h->fd >= 0 && memcmp(&h->to, &config->collector, sizeof(h->to)) == 0)
+	if (h->fd >= 0 && same_address(&h->to, &config->collector))
 		return 0;
 	hep_close(h);
 	h->to = config->collector;

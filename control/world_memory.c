@@ -69,10 +69,10 @@ static void come_back(struct world_memory_out *out)
 
 void world_memory_free(struct world_memory *m)
 {
-	while (m->out != NULL) {
-		struct world_memory_out *out = m->out;
+	struct world_memory_out *out = m->out, *next;
 
-		come_back(out);
+	for (m->out = NULL; out != NULL; out = next) {
+		next = out->next;
 		free(out->base);
 	}
 	world_memory_grace(m);

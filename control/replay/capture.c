@@ -60,12 +60,12 @@ static bool is_sip(const struct datagram *d)
 	return false;
 }
 
-void capture_frame(struct capture *c, struct decoder *d, int linktype, const uint8_t *frame,
-		   uint32_t caplen, uint32_t wirelen, uint64_t us)
+void capture_frame(struct capture *c, struct decoder *d, int linktype,
+		   const struct frame_bytes *frame, uint64_t us)
 {
 	struct datagram at;
 	struct captured *m;
-	enum skip why = decoder_frame(d, linktype, frame, caplen, wirelen, &at);
+	enum skip why = decoder_frame(d, linktype, frame->p, frame->caplen, frame->wirelen, &at);
 
 	c->frames++;
 	if (why == SKIP_NONE && frame_is_keepalive(at.data, at.len))
@@ -117,9 +117,12 @@ static void read_all(struct capture *c, pcap_t *pcap, struct decoder *d)
 	const u_char *frame;
 	int linktype = pcap_datalink(pcap), rc;
 
-	while ((rc = pcap_next_ex(pcap, &head, &frame)) == 1)
-		capture_frame(c, d, linktype, frame, head->caplen, head->len,
+	while ((rc = pcap_next_ex(pcap, &head, &frame)) == 1) {
+		const struct frame_bytes bytes = {frame, head->caplen, head->len};
+
+		capture_frame(c, d, linktype, &bytes,
 			      (uint64_t)head->ts.tv_sec * 1000000 + (uint64_t)head->ts.tv_usec);
+	}
 	if (rc == PCAP_ERROR)
 		snprintf(c->cut, sizeof(c->cut), "%s", pcap_geterr(pcap));
 	c->skipped[SKIP_FRAGMENT] = decoder_waiting(d);

@@ -40,9 +40,13 @@ struct capture {
 
 // Errors: -1 with the reason in why.
 int capture_read(struct capture *c, const char *path, char *why, size_t size);
+struct frame_bytes {
+	const uint8_t *p;
+	uint32_t caplen, wirelen; // bytes that are there, and that there were
+};
 // One frame as capture_read() takes it; for the fuzzer too.
-void capture_frame(struct capture *c, struct decoder *d, int linktype, const uint8_t *frame,
-		   uint32_t caplen, uint32_t wirelen, uint64_t us);
+void capture_frame(struct capture *c, struct decoder *d, int linktype,
+		   const struct frame_bytes *frame, uint64_t us);
 // In the order of time.
 void capture_sort(struct capture *c);
 void capture_free(struct capture *c);

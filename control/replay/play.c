@@ -135,7 +135,7 @@ static bool may_say(struct play *p, const struct leg *leg, const struct captured
 {
 	bool inside = c->to_tag.len != 0;
 
-	if (leg == NULL || (inside && leg->n_tags == 0))
+	if (inside && leg->n_tags == 0)
 		p->out->skipped[SKIP_NO_DIALOG]++;
 	else if (inside && leg->ended)
 		p->out->skipped[SKIP_OVER]++;
@@ -165,6 +165,10 @@ static void peer_asks(struct play *p, const struct captured *c)
 	(void)sip_msg_parse(&m, bytes);
 	if (leg == NULL && !c->leg->outgoing && c->to_tag.len == 0 && c->method != SIP_CANCEL)
 		leg = play_new_leg(p, c->call_id, c->leg);
+	if (leg == NULL) {
+		p->out->skipped[SKIP_NO_DIALOG]++;
+		return;
+	}
 	if (!may_say(p, leg, c) || !roles_flow(p->roles, c, &flow))
 		return;
 	leg->flow = flow;

@@ -33,5 +33,5 @@ struct play_options {
 	bool silent;	   // peers say nothing that is not in the capture
 };
 
-// The configuration is the play's from now on. Errors: -1 with the reason in p->error.
-int play(struct played *p, struct roles *r, struct config *config, const struct play_options *o);
+// The configuration is the play's from now on. Errors: -1 with the reason in out->error.
+int play(struct played *out, struct roles *r, struct config *config, const struct play_options *o);

@@ -202,10 +202,13 @@ static void print_skipped(const struct capture *c, const struct played *p)
 
 	if (c->cut[0] != '\0')
 		printf("the capture ends in the middle: %s\n", c->cut);
-	for (unsigned i = 0; i < SKIP_N; i++)
-		if (texts[i] != NULL && c->skipped[i] + p->skipped[i] != 0)
-			printf("not replayed: %llu %s\n",
-			       (unsigned long long)(c->skipped[i] + p->skipped[i]), texts[i]);
+	for (unsigned i = 0; i < SKIP_N; i++) {
+		unsigned long long n = c->skipped[i];
+
+		n += p->skipped[i];
+		if (texts[i] != NULL && n != 0)
+			printf("not replayed: %llu %s\n", n, texts[i]);
+	}
 }
 
 static void print_verdicts(const struct played *p)

@@ -90,7 +90,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		uint8_t *frame = malloc(have + 1u); // its end is the end of what may be read
 
 		memcpy(frame, data + at + 2, have);
-		capture_frame(&c, d, type, frame, have, len, 1700000000000000u + n * 100000u);
+		capture_frame(&c, d, type, &(struct frame_bytes){frame, have, len},
+			      1700000000000000u + n * 100000u);
 		free(frame);
 		at += 2 + (size_t)have;
 	}
