@@ -138,7 +138,7 @@ def trace_call_and_number():
                [p["frame.comment"] for p in packets])
         expect(verge.vergectl("trace", "start", by_number)[0] == 1, "a file that is there stays")
         uas.stop()
-        ended_well(verge)
+        verge.stop()
 
 
 @lab()
@@ -163,7 +163,7 @@ def trace_ends():
                 expect(least < os.path.getsize(path) <= 1 << 20, f"{os.path.getsize(path)} bytes")
                 expect(len(read(path)) == status["packets"] == control(verge, "trace", "stop")["packets"],
                        f"{status}")
-            ended_well(verge)
+            verge.stop()
         finally:
             run("umount", "-l", disk, check=False)
 
