@@ -15,7 +15,8 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TRUNKS = 20
-RING_BITS = 11  # descriptors of each memif ring, as a power of two
+RING_BITS = 14  # descriptors of each memif ring, as a power of two: 10 ms of a flood, so that a
+# worker that the scheduler takes away for a moment does not lose what is on the wire
 
 
 class RigError(Exception):
