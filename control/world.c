@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "config/config_load.h"
+#include "rules/rules.h"
 #include "sip/token.h"
 
 #define EXPIRE_BUDGET	      64
@@ -262,6 +263,16 @@ static unsigned owner_of(const struct world *w, const struct sip_msg *m)
 		       : 0;
 }
 
+// What a worker's stage does, with the patterns of the snapshot's rules.
+static void classify(struct world *w, unsigned worker, struct rx *rx)
+{
+	const struct rules_program *rules = world_config(w)->program;
+
+	classify_message(rules != NULL ? rules_patterns(rules) : classifier(),
+			 rules != NULL ? rules_scratch(rules, worker) : w->scratch, &rx->msg,
+			 &rx->class);
+}
+
 void world_input(struct world *w, const struct flow *flow, const uint8_t *bytes, uint32_t len)
 {
 	static struct rx rx; // as in a worker, it still says what the last message was
@@ -282,7 +293,7 @@ void world_input(struct world *w, const struct flow *flow, const uint8_t *bytes,
 	rc = sip_msg_parse(&rx.msg, slice_of(buf->data, len));
 	if (rc == 0) {
 		owner = owner_of(w, &rx.msg);
-		classify_message(classifier(), w->scratch, &rx.msg, &rx.class);
+		classify(w, owner, &rx);
 		engine_prefetch_record(w->engine[owner], &rx);
 		engine_prefetch_text(w->engine[owner], &rx);
 		verdict = engine_message(w->engine[owner], &rx, w->now);

@@ -124,14 +124,13 @@ int calls_make(struct worker *w, const struct dataplane_params *params, struct o
 	if (rc == 0)
 		rc = tap_make(w);
 	if (rc == 0)
-		rc = classify_scratch_make(&w->scratch, w->dp->patterns);
-	w->patterns = w->dp->patterns;
+		rc = classify_scratch_make(&w->own_scratch, w->dp->patterns);
 	return rc;
 }
 
 void calls_free(struct worker *w)
 {
-	classify_scratch_free(w->scratch);
+	classify_scratch_free(w->own_scratch);
 	channel_close(&w->events);
 	channel_close(&w->records);
 	channel_close(&w->orders);
@@ -143,6 +142,6 @@ void calls_free(struct worker *w)
 	w->engine = NULL;
 	w->engine_memory = NULL;
 	w->arena = NULL;
-	w->scratch = NULL;
+	w->scratch = w->own_scratch = NULL;
 	w->trunk_stats = NULL;
 }

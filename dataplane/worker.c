@@ -19,6 +19,7 @@
 #include "dataplane/reassemble.h"
 #include "dataplane/rx.h"
 #include "dataplane/tap.h"
+#include "rules/rules.h"
 
 #define WORKER_TICK   TICK_MS(100) // neighbours and old fragments
 #define WORKER_RETIRE 256	   // leg texts given back in one round
@@ -107,6 +108,9 @@ static void take_config(struct worker *w)
 	if (c == w->config)
 		return;
 	w->config = c;
+	// what classifies comes with the rules that it finds things for, this worker's scratch too
+	w->patterns = c->program != NULL ? rules_patterns(c->program) : w->dp->patterns;
+	w->scratch = c->program != NULL ? rules_scratch(c->program, w->id) : w->own_scratch;
 	if (w->engine != NULL)
 		engine_configure(w->engine, c);
 	// release: pairs with the acquire in dataplane_configure(); the old snapshot is not read

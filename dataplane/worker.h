@@ -72,10 +72,11 @@ struct worker {
 	struct dataplane *dp;
 	struct devices *devices;
 	const struct pipeline *pipeline;
-	struct engine *engine;	// NULL in tests of the link alone
-	struct worker *workers; // all of them
-	const struct classify_db *patterns;
+	struct engine *engine;		    // NULL in tests of the link alone
+	struct worker *workers;		    // all of them
+	const struct classify_db *patterns; // of the snapshot in use
 	struct classify_scratch *scratch;
+	struct classify_scratch *own_scratch; // for snapshots without rules
 	// line 1: written every loop
 	alignas(64) tick_t now;
 	const struct config *config;		      // W: this worker, R: this worker

@@ -37,6 +37,7 @@ enum leg_flag {
 	LEG_RELIABLE = 64,    // the peer asked for reliable provisional responses (100rel)
 	LEG_ACK_BYE = 128,    // BYE is owed as soon as the ACK comes (RFC 3261 s15)
 	LEG_ACK_OWED = 256,   // the peer's 2xx to our INVITE waits for our ACK
+			      // bits from 512 on: enum leg_rule (manipulate.h)
 };
 
 #define NO_TXN	UINT32_MAX
@@ -121,19 +122,8 @@ struct call {
 	tick_t answer_tk;
 	tick_t max_tk;		  // end by max_duration; 0 = none
 	uint64_t owner_hash;	  // H of the ingress Call-ID
+	uint64_t labels;	  // tags that rules gave it (rules_label())
 	uint64_t call_id_hash[2]; // keys in the leg table; 0 = not in it
-};
-
-// What a client transaction is for, and so who hears of its responses.
-enum txn_role {
-	TXN_NONE,
-	TXN_SETUP,   // the INVITE that builds the egress leg
-	TXN_RELAY,   // a request of the other leg's peer, passed on
-	TXN_REFRESH, // UPDATE or re-INVITE of ours
-	TXN_BYE,
-	TXN_CANCEL,  // nobody waits for the answer
-	TXN_PING,    // OPTIONS to a trunk's peer
-	TXN_REOFFER, // re-INVITE of ours that carries a late answer to the other leg
 };
 
 struct txn {
@@ -162,7 +152,10 @@ struct txn {
 		*sent;		  // client: the request, or the ACK; server: the last response
 	struct sip_buf *received; // server: the request, until the final response
 	struct sip_buf *reliable; // server: the provisional response that waits for its PRACK
-	struct leg_text *text;	  // client: its dialog, once the call is gone
+	union {
+		struct leg_text *text;	 // client: its dialog, once the call is gone
+		struct sip_buf *as_sent; // server: the request before rules changed it, or NULL
+	};
 	struct txn_timer timer;
 	tick_t started_tk;
 	union {

@@ -2,6 +2,7 @@
 // Messages of a leg, composed from its text and from what crosses (RFC 3261 s8.1.1, s12.2.1.1; RFC
 // 7092). Thread: the owning worker. What does not fit in a buffer is not sent: NULL, counted.
 #include "b2bua/compose.h"
+#include "b2bua/manipulate.h"
 #include "b2bua/transfer.h"
 #include "b2bua/txn.h"
 #include "dialog/dialog.h"
@@ -254,7 +255,7 @@ static void compose_request_head(struct engine *e, struct outbuf *o, const struc
 	compose_dialog(o, text, t->cseq, method);
 }
 
-struct sip_buf *compose_request(struct engine *e, const struct txn *t, const struct leg_text *text,
+struct sip_buf *compose_request(struct engine *e, struct txn *t, const struct leg_text *text,
 				const struct compose *c)
 {
 	struct sip_buf *b =
@@ -269,7 +270,7 @@ struct sip_buf *compose_request(struct engine *e, const struct txn *t, const str
 	if (c->from != NULL)
 		compose_crossing(e, &o, t, c->from, CROSSING);
 	compose_body(e, &o, t, c);
-	return compose_done(e, b, &o);
+	return manipulate_request(e, t, compose_done(e, b, &o), c->timer != NULL);
 }
 
 const struct sip_msg *txn_request(struct engine *e, const struct txn *t)
@@ -281,6 +282,16 @@ const struct sip_msg *txn_request(struct engine *e, const struct txn *t)
 	return sip_msg_parse(&e->scratch, slice_of(t->received->data, t->received->len)) == 0
 		       ? &e->scratch
 		       : NULL;
+}
+
+// The same as it was sent: what responses repeat are the sender's own words (RFC 3261 s8.2.6.2).
+static const struct sip_msg *compose_as_sent(struct engine *e, const struct txn *t)
+{
+	const struct sip_buf *b = t->received != NULL ? t->as_sent : NULL;
+
+	if (b == NULL)
+		return txn_request(e, t);
+	return sip_msg_parse(&e->scratch, slice_of(b->data, b->len)) == 0 ? &e->scratch : NULL;
 }
 
 // --- no buffer left
@@ -341,7 +352,7 @@ struct sip_buf *compose_response(struct engine *e, const struct txn *t, uint16_t
 				 const struct compose *c)
 {
 	const struct sip_buf *before = compose_before(t);
-	const struct sip_msg *request = before == NULL ? txn_request(e, t) : NULL;
+	const struct sip_msg *request = before == NULL ? compose_as_sent(e, t) : NULL;
 	struct leg *leg = engine_leg(e, t->call, t->side);
 	struct sip_reply_lines lines;
 	uint8_t room[TOKEN_LEN];
@@ -373,13 +384,14 @@ struct sip_buf *compose_response(struct engine *e, const struct txn *t, uint16_t
 	if (b == NULL)
 		return compose_in_place(e, t->received, &o);
 	b->lines = lines;
-	return compose_done(e, b, &o);
+	return manipulate_response(e, t, compose_done(e, b, &o), c->timer != NULL);
 }
 
 struct sip_buf *compose_plain(struct engine *e, const struct inbound *in, uint16_t code,
-			      struct slice lines)
+			      struct slice reason, struct slice lines)
 {
-	struct sip_buf *b = buf_get(e, head_bytes(in->msg) + COMPOSE_BASE + lines.len);
+	const struct sip_msg *request = inbound_as_sent(e, in);
+	struct sip_buf *b = buf_get(e, head_bytes(request) + COMPOSE_BASE + lines.len);
 	uint8_t room[TOKEN_LEN];
 	struct outbuf tag = outbuf_of(room, sizeof(room));
 	struct outbuf o;
@@ -389,8 +401,9 @@ struct sip_buf *compose_plain(struct engine *e, const struct inbound *in, uint16
 	o = b != NULL ? outbuf_of(b->data, b->cap) : compose_spare(e);
 	// The same for each retransmission, and no leg's (RFC 3261 s8.2.6.2, s8.2.7).
 	token_put(&tag, e->p.key, TOKEN_TAG, in->key | UINT32_MAX);
-	sip_build_reply_head(&o, in->msg, &in->rx->flow, code, SLICE_NONE, outbuf_slice(&tag));
+	sip_build_reply_head(&o, request, &in->rx->flow, code, reason, outbuf_slice(&tag));
 	outbuf_put_slice(&o, lines);
 	outbuf_put_lit(&o, "Content-Length: 0\r\n\r\n");
-	return b != NULL ? compose_done(e, b, &o) : compose_in_place(e, in->rx->buf, &o);
+	return b != NULL ? manipulate_plain(e, compose_done(e, b, &o), in->trunk)
+			 : compose_in_place(e, in->rx->buf, &o);
 }

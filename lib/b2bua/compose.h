@@ -27,7 +27,8 @@ struct compose {
 	bool own_branch; // not the transaction's: the ACK of a 2xx (RFC 3261 s13.2.2.4)
 };
 
-struct sip_buf *compose_request(struct engine *e, const struct txn *t, const struct leg_text *text,
+// What rules of the trunk leave of it; t->offered is then what it says.
+struct sip_buf *compose_request(struct engine *e, struct txn *t, const struct leg_text *text,
 				const struct compose *c);
 // fork: early dialog whose tag the caller sees. Without a buffer left a final response
 // overwrites the request that it answers (but BYE and CANCEL; in compose_plain() refusals do): read
@@ -36,7 +37,7 @@ struct sip_buf *compose_response(struct engine *e, const struct txn *t, uint16_t
 				 const struct compose *c);
 // A response to a request that has no transaction or call, straight from the message.
 struct sip_buf *compose_plain(struct engine *e, const struct inbound *in, uint16_t code,
-			      struct slice lines);
+			      struct slice reason, struct slice lines);
 // "Allow: ...\r\n", from sip.def.
 struct slice compose_allow_line(void);
 // Header lines of `from` whose crossing is in kinds (bits 1 << enum sip_crossing), for the leg

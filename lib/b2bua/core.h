@@ -6,6 +6,7 @@
 
 #include "b2bua/call.h"
 #include "base/outbuf.h"
+#include "rules/rules.h"
 #include "session_timer/session_timer.h"
 #include "sip/build.h"
 #include "sip/list.h"
@@ -25,6 +26,7 @@ enum timer_kind { TIMER_SESSION, TIMER_TRANSACTION, TIMER_KINDS };
 
 struct engine {
 	const struct config *config; // of new transactions; W: this worker between inputs
+	struct rules_program *rules; // likewise; NULL: none
 	struct engine_params p;
 	struct call *calls;
 	struct leg *legs; // [2 * calls]
@@ -49,8 +51,15 @@ struct engine {
 	const struct rx *rx; // the message being handled, or NULL
 	bool has_seen;	     // seen holds what rx says of session timers
 	struct st_seen seen;
-	struct sip_msg scratch; // a kept message, indexed again
-	uint8_t spare[4096];	// an answer being written while no buffer is left (compose.c)
+	struct sip_msg scratch;	 // a kept message, indexed again
+	struct sip_buf *arrived; // of rx, while rules have put another message in its place
+	struct {		 // what rules say of the call of the message being handled
+		uint64_t labels;
+		uint16_t flags; // enum leg_flag
+		bool trace;
+	} mark;
+	struct sip_msg composed, edited; // messages on which rules work
+	uint8_t spare[4096]; // an answer being written while no buffer is left (compose.c)
 };
 
 // Arm or re-arm the timer `id`; TICK_NEVER disarms it.

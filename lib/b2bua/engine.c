@@ -97,6 +97,7 @@ void engine_refuse_new(struct engine *e, bool refuse)
 void engine_configure(struct engine *e, const struct config *config)
 {
 	e->config = config;
+	e->rules = config->program;
 	e->times = (struct txn_times){
 		.t1_us = config->timers.t1_ms * 1000,
 		.t2_us = config->timers.t2_ms * 1000,

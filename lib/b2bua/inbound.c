@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "b2bua/compose.h"
+#include "b2bua/manipulate.h"
 #include "b2bua/midcall.h"
 #include "b2bua/setup.h"
 #include "b2bua/txn.h"
@@ -110,16 +111,37 @@ bool inbound_find_dialog(struct engine *e, struct inbound *in)
 	return true;
 }
 
-unsigned reply_plain(struct engine *e, const struct inbound *in, uint16_t code, struct slice lines)
+const struct sip_msg *inbound_as_sent(struct engine *e, const struct inbound *in)
+{
+	const struct sip_buf *b = in->as_sent;
+
+	if (b == NULL || sip_msg_parse(&e->scratch, slice_of(b->data, b->len)) != 0)
+		return in->msg;
+	return &e->scratch;
+}
+
+static unsigned reply_with(struct engine *e, const struct inbound *in, uint16_t code,
+			   struct slice reason, struct slice lines)
 {
 	struct sip_buf *b;
 
 	if (in->method == SIP_ACK || !sip_msg_is_request(in->msg))
 		return VERDICT_DROP_STRAY;
-	b = compose_plain(e, in, code, lines);
+	b = compose_plain(e, in, code, reason, lines);
 	engine_send(e, b, &in->reply, &in->rx->about, false);
 	buf_put(e, b);
 	return VERDICT_SIP_REFUSED;
+}
+
+unsigned reply_plain(struct engine *e, const struct inbound *in, uint16_t code, struct slice lines)
+{
+	return reply_with(e, in, code, SLICE_NONE, lines);
+}
+
+unsigned reply_reason(struct engine *e, const struct inbound *in, uint16_t code,
+		      struct slice reason)
+{
+	return reply_with(e, in, code, reason, SLICE_NONE);
 }
 
 // BYE in a dialog whose own BYE, ours, is under way.
@@ -204,8 +226,13 @@ static unsigned inbound_request(struct engine *e, struct inbound *in)
 	struct txn *t =
 		txn_find_server(e, in->key, in->method == SIP_ACK ? SIP_INVITE : in->method);
 
+	unsigned verdict;
+
 	if (t != NULL)
 		return inbound_again(e, in, t);
+	verdict = manipulate_in(e, in, NULL);
+	if (verdict != VERDICT_NONE)
+		return verdict;
 	if (in->method == SIP_CANCEL) {
 		t = txn_find_server(e, in->key, SIP_INVITE);
 		return t != NULL ? setup_cancel(e, in, t) : reply_plain(e, in, 481, SLICE_NONE);
@@ -224,6 +251,7 @@ static unsigned inbound_response(struct engine *e, struct inbound *in)
 {
 	struct rx *rx = in->rx;
 	struct txn *t;
+	unsigned verdict;
 
 	if (!rx->has_token && !token_read_branch(in->via.branch, e->p.key, &rx->token))
 		return inbound_stray(e);
@@ -232,6 +260,9 @@ static unsigned inbound_response(struct engine *e, struct inbound *in)
 	if (t == NULL || t->cseq != in->cseq.number)
 		return inbound_stray(e);
 	inbound_about(in, t->call, t->call_gen, t->side);
+	verdict = manipulate_in(e, in, t);
+	if (verdict != VERDICT_NONE)
+		return verdict;
 	txn_response(e, t, in);
 	return VERDICT_SIP_HANDLED;
 }
@@ -295,12 +326,14 @@ unsigned engine_message(struct engine *e, struct rx *rx, tick_t now)
 	if (trunk < 0)
 		return VERDICT_DROP_UNKNOWN_SOURCE;
 	rx->about.trunk = (uint16_t)trunk;
-	if (rx->class.scanner)
+	if (rx->class.scanner && e->config->trunks[trunk].block_scanners)
 		return VERDICT_DROP_SCANNER;
 	inbound_count(e, rx, (uint16_t)trunk);
 	e->rx = rx;
 	e->has_seen = false;
 	verdict = inbound_message(e, rx, (uint16_t)trunk);
+	if (e->rules != NULL)
+		manipulate_end(e, rx);
 	e->rx = NULL;
 	rx->has_ids = rx->has_token = rx->has_key = false;
 	engine_release_held(e);

@@ -2,9 +2,24 @@
 // One leg: its session timer settings and gauges, where its peer is reached (RFC 4028; RFC 3261
 // s12.2.1.1). Thread: the owning worker.
 #include "b2bua/core.h"
+#include "b2bua/manipulate.h"
 #include "b2bua/setup.h"
 #include "config/config_policy.h"
 #include "dialog/dialog.h"
+
+// What rules have said of the leg has the last word.
+static void leg_read_rules(const struct leg *leg, struct st_policy *policy)
+{
+	policy->no_update |= (leg->flags & LEG_NO_UPDATE) != 0;
+	if ((leg->flags & LEG_LOCAL) != 0)
+		policy->prefer = ST_PREFER_LOCAL;
+	if ((leg->flags & LEG_REMOTE) != 0)
+		policy->prefer = ST_PREFER_REMOTE;
+	if ((leg->flags & LEG_NO_TIMER) == 0)
+		return;
+	policy->mode = ST_MODE_OFF;
+	policy->unasked = ST_UNASKED_IGNORE;
+}
 
 void leg_read_policy(const struct engine *e, const struct leg *leg, struct st_policy *policy)
 {
@@ -20,6 +35,8 @@ void leg_read_policy(const struct engine *e, const struct leg *leg, struct st_po
 	if ((flags & TRUNK_LIVE_OBSERVE) != 0 && policy->mode > ST_MODE_OBSERVE &&
 	    (leg->flags & LEG_PROBE) == 0)
 		policy->mode = ST_MODE_OBSERVE;
+	if ((leg->flags & (LEG_NO_TIMER | LEG_NO_UPDATE | LEG_LOCAL | LEG_REMOTE)) != 0)
+		leg_read_rules(leg, policy);
 }
 
 uint32_t leg_jitter(const struct engine *e, uint32_t call, unsigned side)
@@ -49,6 +66,8 @@ struct st_headers leg_answer_timer(struct engine *e, uint32_t call, unsigned sid
 			    e->now, leg_jitter(e, call, side));
 	if (leg->st.flips != flips)
 		stat_add(&e->p.trunk_stats[leg->trunk].role_flips, 1);
+	if ((leg->flags & LEG_DISARMED) != 0)
+		st_stop(&leg->st);
 	leg_count_timer(e, leg, (flags & ST_INITIAL) != 0);
 	return headers;
 }
@@ -67,6 +86,8 @@ void leg_take_timer(struct engine *e, uint32_t call, unsigned side,
 	st_accept(&policy, &leg->st, offered, seen, e->now, leg_jitter(e, call, side));
 	if (first && (leg->st.flags & ST_LEG_UNASKED) != 0)
 		stat_add(&e->p.trunk_stats[leg->trunk].unasked, 1);
+	if ((leg->flags & LEG_DISARMED) != 0)
+		st_stop(&leg->st);
 	leg_count_timer(e, leg, first);
 }
 

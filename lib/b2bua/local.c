@@ -2,6 +2,7 @@
 // What verge answers and asks for itself: OPTIONS (RFC 3261 s11), and credentials for challenges
 // (RFC 7616). Thread: the owning worker.
 #include "b2bua/compose.h"
+#include "b2bua/manipulate.h"
 #include "b2bua/midcall.h"
 #include "b2bua/setup.h"
 #include "b2bua/txn.h"
@@ -108,6 +109,7 @@ void ping_order(struct engine *e, const struct order *order)
 	o = outbuf_of(t->sent->data, t->sent->cap);
 	ping_put(e, &o, t);
 	t->sent->len = o.len;
+	t->sent = manipulate_plain(e, t->sent, t->trunk);
 	txn_start(e, t);
 }
 

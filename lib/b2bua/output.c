@@ -2,6 +2,7 @@
 // What leaves the engine: messages to peers, events and call records to control.
 // Thread: the owning worker. The outbox has room: callers drain it before OUTBOX_RESERVE is short.
 #include "b2bua/core.h"
+#include "b2bua/manipulate.h"
 
 struct outbox *engine_outbox(struct engine *e)
 {
@@ -98,4 +99,11 @@ void leg_timer_view(const struct leg *leg, struct msg_timer *timer)
 		.unasked = (leg->st.flags & ST_LEG_UNASKED) != 0,
 		.role_flipped = (leg->st.flags & ST_LEG_BOTH) != 0,
 	};
+	if ((leg->flags & LEG_NO_UPDATE) == 0)
+		return;
+	// nothing known is not the same as "not UPDATE"
+	if (timer->peer_allow == 0)
+		timer->peer_allow = SIP_METHOD_BIT(INVITE) | SIP_METHOD_BIT(ACK) |
+				    SIP_METHOD_BIT(BYE) | SIP_METHOD_BIT(CANCEL);
+	timer->peer_allow &= ~SIP_METHOD_BIT(UPDATE);
 }

@@ -151,6 +151,7 @@ static void relay_ok(struct engine *e, struct txn *from, struct txn *t, struct i
 			       .supported = true,
 			       .timer = target_refresh ? &timer : NULL};
 	const struct sip_msg *request = txn_request(e, from);
+	struct sip_buf *reply;
 
 	if (request == NULL)
 		return;
@@ -166,13 +167,15 @@ static void relay_ok(struct engine *e, struct txn *from, struct txn *t, struct i
 		// the peer's request refreshed its session: what control waited for is not needed
 		// any more, and the next refresh point counts again (INTEROP P13)
 		asked->flags &= (uint16_t) ~(LEG_EXPIRED | LEG_REFRESH_DUE);
-		leg_arm(e, from->call, from->side);
-		relay_tell(e, from, t, in->msg->status);
 	}
 	if (t->method == SIP_INVITE)
 		leg_owe_ack(engine_leg(e, t->call, t->side), t->cseq);
-	txn_respond(e, from, compose_response(e, from, in->msg->status, from->fork, &what),
-		    in->msg->status);
+	reply = compose_response(e, from, in->msg->status, from->fork, &what);
+	if (target_refresh) { // rules may have changed what the reply says of the timer
+		leg_arm(e, from->call, from->side);
+		relay_tell(e, from, t, in->msg->status);
+	}
+	txn_respond(e, from, reply, in->msg->status);
 }
 
 static void relay_refused(struct engine *e, struct txn *from, struct txn *t, struct inbound *in)

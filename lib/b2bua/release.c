@@ -72,6 +72,7 @@ static void release_record(struct engine *e, uint32_t call, struct slice reason)
 	r->boundary = c->boundary;
 	r->code = c->code;
 	r->why_code = c->why_code;
+	r->labels = c->labels;
 	r->start_tk = c->start_tk;
 	r->ringing_tk = c->ringing_tk;
 	r->answer_tk = c->answer_tk;

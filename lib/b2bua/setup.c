@@ -5,6 +5,7 @@
 #include "b2bua/setup.h"
 
 #include "b2bua/compose.h"
+#include "b2bua/manipulate.h"
 #include "b2bua/release.h"
 #include "b2bua/txn.h"
 #include "dialog/dialog.h"
@@ -105,10 +106,11 @@ static struct leg_text *setup_text_in(struct engine *e, const struct inbound *in
 	struct outbuf o = outbuf_of(room, sizeof(room));
 	struct leg_text_parts parts = {0};
 	struct sip_name_addr from, to, contact;
+	const struct sip_msg *sent = inbound_as_sent(e, in); // the dialog's words are its own
 	uint32_t at = 0;
 
-	if (sip_name_addr_of(in->msg, SIP_H_FROM, &from) != 0 ||
-	    sip_name_addr_of(in->msg, SIP_H_TO, &to) != 0)
+	if (sip_name_addr_of(sent, SIP_H_FROM, &from) != 0 ||
+	    sip_name_addr_of(sent, SIP_H_TO, &to) != 0)
 		return NULL;
 	put_party(&o, &to);
 	parts.part[LEG_TEXT_LOCAL] = slice_of(room, o.len);
@@ -400,6 +402,7 @@ static bool setup_begin(struct engine *e, struct inbound *in, uint32_t call, str
 	leg->agent = leg_agent(e, in->msg);
 	leg->last_proof_tk = e->now;
 	leg->flags = setup_probe(e, in->trunk);
+	manipulate_begin(e, call);
 	if (((in->rx->class.supported | in->rx->class.required) & SIP_OPTION_BIT(REL100)) != 0)
 		leg->flags |= LEG_RELIABLE;
 	c->state = CALL_SETUP;
@@ -418,7 +421,7 @@ static bool setup_begin(struct engine *e, struct inbound *in, uint32_t call, str
 // nothing.
 static unsigned setup_examine(struct engine *e, struct inbound *in)
 {
-	struct leg leg = {.trunk = in->trunk, .flags = LEG_PROBE};
+	struct leg leg = {.trunk = in->trunk, .flags = LEG_PROBE | manipulate_flags(e)};
 	struct st_policy policy;
 	struct st_headers headers;
 	unsigned code;

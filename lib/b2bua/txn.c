@@ -125,7 +125,10 @@ void txn_free(struct engine *e, struct txn *t)
 	buf_put(e, t->sent);
 	buf_put(e, t->received);
 	buf_put(e, t->reliable);
-	text_put(e, t->text);
+	if (server)
+		buf_put(e, t->as_sent);
+	else
+		text_put(e, t->text);
 	t->sent = t->received = t->reliable = NULL;
 	t->text = NULL;
 	t->machine = TXN_MACHINE_N;
@@ -219,6 +222,7 @@ struct txn *txn_new_server(struct engine *e, struct inbound *in, enum sip_method
 	t->flow = in->rx->flow;
 	t->to_udp = in->reply.peer_udp;
 	t->received = buf_ref(e, in->rx->buf);
+	t->as_sent = buf_ref(e, in->as_sent);
 	stat_add(&e->p.stats->server_transactions, 1);
 	t->key = txn_key(in->key, method);
 	if (table_insert(e->txn_table, t->key, txn_index(e, t)) != 0) {
@@ -332,7 +336,8 @@ void txn_respond(struct engine *e, struct txn *t, struct sip_buf *b, uint16_t co
 		actions = txn_run(e, t, txn_event_of_status(code));
 	}
 	buf_put(e, t->received);
-	t->received = NULL;
+	buf_put(e, t->as_sent);
+	t->received = t->as_sent = NULL;
 	if (t->method ==
 	    SIP_BYE) { // made again from the retransmission when one comes: 32 s are long
 		buf_put(e, t->sent);

@@ -5,6 +5,18 @@
 
 #include "b2bua/inbound.h"
 
+// What a client transaction is for, and so who hears of its responses.
+enum txn_role {
+	TXN_NONE,
+	TXN_SETUP,   // the INVITE that builds the egress leg
+	TXN_RELAY,   // a request of the other leg's peer, passed on
+	TXN_REFRESH, // UPDATE or re-INVITE of ours
+	TXN_BYE,
+	TXN_CANCEL,  // nobody waits for the answer
+	TXN_PING,    // OPTIONS to a trunk's peer
+	TXN_REOFFER, // re-INVITE of ours that carries a late answer to the other leg
+};
+
 // A server transaction for a request that has none yet; keeps the request until its final response.
 // call may be POOL_NONE. NULL: none left, counted.
 struct txn *txn_new_server(struct engine *e, struct inbound *in, enum sip_method method,

@@ -125,6 +125,7 @@ struct config {
 	uint32_t names_mask;		      // likewise
 	const struct config_sources *sources; // private to config_lookup.c
 	const struct config_routing *routing; // private to config_lookup.c
+	struct rules_program *program;	      // of its message rules; NULL: there are none
 	struct config_text *text; // private to config_load.c: the file, kept for overrides
 };
 

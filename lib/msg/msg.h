@@ -174,6 +174,7 @@ struct call_record {
 	uint16_t code;	   // final response to the caller's INVITE, or 0
 	uint16_t why_code; // response that the cause speaks of, or 0
 	tick_t start_tk, ringing_tk, answer_tk, end_tk; // 0 = did not happen
+	uint64_t labels; // tags that rules gave it, bit by number (rules_label())
 	struct leg_record legs[2];
 	uint16_t text_len[CALL_TEXT_N]; // strings one after the other in text, cut to fit
 	char text[CALL_RECORD_TEXT];

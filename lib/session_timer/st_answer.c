@@ -2,6 +2,7 @@
 // Session timer as UAS (RFC 4028 s9, table 2): refuse a request, or choose interval and refresher
 // of our 2xx. Pure; the thread that owns the leg.
 #include "session_timer/st_leg.h"
+#include "session_timer/st_sent.h"
 
 void st_learn(struct st_leg *leg, const struct st_seen *seen)
 {
@@ -182,4 +183,23 @@ struct st_headers st_answer(const struct st_policy *policy, struct st_leg *leg,
 	h.refresher = role == ST_ROLE_LOCAL ? ST_REFRESHER_UAS : ST_REFRESHER_UAC; // ST-61
 	h.require = st_peer_has_timer(seen); // ST-63, ST-64, ST-65
 	return h;
+}
+
+bool st_sent(const struct st_policy *policy, struct st_leg *leg, const struct st_seen *sent,
+	     tick_t now, uint32_t jitter)
+{
+	// we are the UAS; a 2xx that names nobody leaves it to the UAC (RFC 4028 s9)
+	enum st_role role = sent->refresher == ST_REFRESHER_UAS ? ST_ROLE_LOCAL : ST_ROLE_REMOTE;
+	uint32_t se = sent->has_se ? st_max(sent->se_s, ST_FLOOR_S) : 0;
+
+	if ((leg->flags & ST_LEG_ESTABLISHED) == 0)
+		return false;
+	if (leg->se_s == se && (se == 0 || leg->role == role))
+		return false;
+	if (se == 0)
+		st_stop(leg);
+	else
+		st_start(policy, leg, se, role, now, jitter);
+	leg->by = ST_BY_RULE;
+	return true;
 }
