@@ -8,6 +8,7 @@
 
 #include "config/config.h"
 #include "control/jsonout.h"
+#include "rules/rules.h"
 #include "session_timer/session_timer.h"
 #include "sip/sip.h"
 
@@ -287,6 +288,16 @@ static void put_warnings(struct outbuf *o, const struct cdr *cdr)
 	jsonout_close(o, ']');
 }
 
+// What rules called the call.
+static void put_tags(struct outbuf *o, const struct cdr *cdr)
+{
+	jsonout_open(o, "tags", '[');
+	for (unsigned i = 0; cdr->rules != NULL && i < RULES_LABELS; i++)
+		if ((cdr->record->labels >> i & 1) != 0)
+			jsonout_string(o, NULL, rules_label(cdr->rules, i));
+	jsonout_close(o, ']');
+}
+
 static void put_milestones(struct outbuf *o, const struct cdr *cdr)
 {
 	const struct call_record *r = cdr->record;
@@ -342,5 +353,6 @@ void cdr_put(struct outbuf *o, const struct cdr *cdr)
 	else
 		jsonout_null(o, "rtt_ms");
 	put_warnings(o, cdr);
+	put_tags(o, cdr);
 	jsonout_close(o, '}');
 }

@@ -19,8 +19,9 @@ struct cdr_leg {
 struct cdr {
 	const struct call_record *record;
 	struct cdr_leg legs[2];
-	tick_t wall_tk;	  // at this tick ...
-	uint64_t wall_us; // ... it was so many microseconds after 1970
+	const struct rules_program *rules; // names the tags; NULL: there are none
+	tick_t wall_tk;			   // at this tick ...
+	uint64_t wall_us;		   // ... it was so many microseconds after 1970
 };
 
 // Append the object, without line end. o->full says that it did not fit (CDR_MAX_BYTES always

@@ -79,5 +79,7 @@ bool commands_run_trace_start(struct commands_job *j);
 bool commands_run_trace_stop(struct commands_job *j);
 bool commands_run_cdr(struct commands_job *j);
 bool commands_run_cdr_tail(struct commands_job *j);
+bool commands_run_rules(struct commands_job *j);
+bool commands_run_rules_test(struct commands_job *j);
 bool commands_run_reload(struct commands_job *j);
 bool commands_run_log(struct commands_job *j);

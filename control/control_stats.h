@@ -15,6 +15,7 @@ struct control_stats {
 	uint64_t events, records, orders;
 	uint64_t stale_events; // about a refresh that control does not know
 	uint64_t out_of[OUT_OF_TEXT + 1];
+	uint64_t tagged[64];	 // calls ended, by tag of a rule (rules_label())
 	uint64_t no_memory;	 // policy was skipped for lack of memory
 	uint32_t legs_waiting;	 // refreshes that wait for budget or for a retry
 	uint32_t legs_in_flight; // refreshes ordered whose end has not been told

@@ -16,6 +16,7 @@
 
 #include "control/cdr_csv.h"
 #include "control/reload.h"
+#include "rules/rules.h"
 
 // Rings have no descriptor to wait for, so control looks every millisecond while workers talk and
 // every four when they do not: a refresh is late by that at most, and an idle verge takes half a
@@ -167,6 +168,8 @@ int loop_publish(struct loop *l, struct config *config)
 			  "log_areas_wrong hint=\"each is area=level\"");
 	cdr_file_configure(l->cdr, &config->cdr, loop_unix_us());
 	taps_configure(l);
+	if (config->program != NULL)
+		rules_inherit(config->program, old->program);
 	config_free(old);
 	log_event(l->log, CONTROL_INFO, "config", "published version=%u trunks=%u", config->version,
 		  config->n_trunks);

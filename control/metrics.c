@@ -2,6 +2,7 @@
 // Counters are copied when a reply begins, so that all its values are of one instant; the text is
 // made from the copy in steps, as the client takes it.
 #include "control/metrics.h"
+#include "control/metrics_rules.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -251,6 +252,7 @@ static bool step(struct body *b)
 	if (m->part == 0) {
 		put_process(m);
 		put_loads(m);
+		metrics_rules(&m->writer, v->core);
 		if (v->more_metrics != NULL)
 			v->more_metrics(v->ctx, &m->writer);
 		m->part++;

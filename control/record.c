@@ -13,6 +13,8 @@ static void count(struct control *c, const struct call_record *record)
 		if (trunk != NULL)
 			trunk->stats.causes[side][cause]++;
 	}
+	for (unsigned i = 0; i < 64; i++)
+		c->stats.tagged[i] += record->labels >> i & 1;
 }
 
 // The answer that ended a refresh for good is control's knowledge, not the worker's.
@@ -37,7 +39,10 @@ static void write_cdr(struct control *c, unsigned worker, const struct call_reco
 	struct call_record told = *record;
 	struct control_attempts attempts[2];
 	struct outbuf o = outbuf_of(c->line, sizeof(c->line) - 1);
-	struct cdr cdr = {.record = &told, .wall_tk = c->wall_tk, .wall_us = c->wall_us};
+	struct cdr cdr = {.record = &told,
+			  .rules = c->config->program,
+			  .wall_tk = c->wall_tk,
+			  .wall_us = c->wall_us};
 
 	if (c->cb.cdr == NULL)
 		return;

@@ -145,6 +145,8 @@ static void print(const struct vergectl_line *l, json_t *result)
 		vergectl_print_calls(result, stdout);
 	else if (strcmp(l->id, "trunks") == 0)
 		vergectl_print_trunks(result, stdout);
+	else if (strcmp(l->id, "rules_test") == 0)
+		vergectl_print_rules_test(result, stdout);
 	else if (strcmp(l->id, "why") == 0)
 		vergectl_print_why(result, stdout);
 	else if (strcmp(l->id, "report") == 0)

@@ -227,6 +227,20 @@ static int put_file(json_t *request, const char *file)
 	return put_text(request, "file", path);
 }
 
+// The message goes with the request: verge need not be able to read the file.
+static int put_message(json_t *request, const char *file)
+{
+	static char text[8192];
+	FILE *f = fopen(file, "rb");
+	size_t n = f != NULL ? fread(text, 1, sizeof(text), f) : 0;
+
+	if (f != NULL)
+		fclose(f);
+	if (n == 0 || n == sizeof(text))
+		return complain("%s is empty, too long, or cannot be read", file);
+	return json_object_set_new(request, "message", json_stringn(text, n));
+}
+
 static int put_assignment(json_t *request, const char *text)
 {
 	const char *value = strchr(text, '=');
@@ -251,6 +265,8 @@ static int put_word(json_t *request, const char *token, const char *word)
 		return put_assignment(request, word);
 	if (strncmp(token, "FILE", 4) == 0)
 		return put_file(request, word);
+	if (strcmp(token, "MESSAGE") == 0)
+		return put_message(request, word);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (strcmp(token, keys[i].token) == 0)
 			return put_text(request, keys[i].key, word);

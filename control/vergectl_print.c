@@ -293,6 +293,25 @@ void vergectl_print_trunks(json_t *result, FILE *out)
 		out);
 }
 
+void vergectl_print_rules_test(json_t *result, FILE *out)
+{
+	json_t *steps = json_object_get(result, "steps"),
+	       *message = json_object_get(result, "message");
+	const char *text = json_string_value(message);
+
+	if (json_array_size(steps) != 0)
+		print_table(steps, 0, out);
+	else
+		fputs("no rule of this trunk was tried\n", out);
+	json_object_del(result, "steps");
+	fputc('\n', out);
+	for (const char *p = text != NULL ? text : ""; *p != 0; p++)
+		if (*p == '\n' || ((unsigned char)*p >= 0x20 && *p != 0x7f))
+			fputc(*p, out);
+	json_object_del(result, "message");
+	vergectl_print(result, out);
+}
+
 void vergectl_print_why(json_t *result, FILE *out)
 {
 	char text[VALUE_MAX];

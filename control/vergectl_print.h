@@ -16,5 +16,7 @@ void vergectl_print(json_t *result, FILE *out);
 // Tables whose columns are chosen.
 void vergectl_print_calls(json_t *result, FILE *out);
 void vergectl_print_trunks(json_t *result, FILE *out);
+// Rules one by one, then the message as they leave it.
+void vergectl_print_rules_test(json_t *result, FILE *out);
 void vergectl_print_why(json_t *result, FILE *out);
 void vergectl_print_report(json_t *result, bool markdown, FILE *out);

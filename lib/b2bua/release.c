@@ -109,6 +109,7 @@ void release_refused(struct engine *e, const struct inbound *in, enum cause caus
 	r->cause = (uint8_t)cause;
 	r->code = code;
 	r->start_tk = r->end_tk = e->now;
+	r->labels = e->mark.labels;
 	r->legs[SIDE_A].trunk = in->trunk;
 	r->legs[SIDE_B].trunk = CONFIG_NONE;
 	r->legs[SIDE_A].flow = in->rx->flow;

@@ -16,6 +16,11 @@ struct classify_scratch *rules_scratch(const struct rules_program *p, uint32_t u
 	return p->users[user]->scratch;
 }
 
+uint32_t rules_users(const struct rules_program *p)
+{
+	return p->n_users;
+}
+
 static const struct chain *chain_of(const struct rules_program *p, uint16_t trunk,
 				    enum rule_direction direction)
 {

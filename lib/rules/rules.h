@@ -37,6 +37,9 @@ void rules_free(struct rules_program *p);
 const struct classify_db *rules_patterns(const struct rules_program *p);
 struct classify_scratch *rules_scratch(const struct rules_program *p, uint32_t user);
 
+// How many users it has, as rules_compile() was told.
+uint32_t rules_users(const struct rules_program *p);
+
 // Whether any rule is there for messages of a trunk. p may be NULL.
 bool rules_any(const struct rules_program *p, uint16_t trunk, enum rule_direction direction);
 
