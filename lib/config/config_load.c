@@ -4,6 +4,8 @@
 // the document, because an operator wants all errors of a file with their lines at once, and
 // libcyaml stops at the first.
 #include "config/config_load.h"
+#include "config/config_program.h"
+#include "rules/rules.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -51,6 +53,7 @@ void config_free(struct config *c)
 {
 	if (c == NULL)
 		return;
+	rules_free(c->program);
 	config_load_release(c->text);
 	free(c);
 }
@@ -155,6 +158,8 @@ static int load(struct config **out, struct config_text *t, const struct config 
 		l.r.c->text = t;
 		l.r.c->version = previous != NULL ? previous->version + 1 : 1;
 		rc = build(&l);
+		if (rc == 0)
+			rc = config_program(l.r.c, previous, errors);
 	}
 	free(l.marks);
 	config_errors_sort(errors);

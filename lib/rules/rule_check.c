@@ -91,6 +91,8 @@ static bool check_header(const struct rule_header *h, const struct rule_action *
 
 	if (!is_token(h->name) || h->name.len > 64)
 		return wrong(fault, "'" SLICE_FMT "' is no header name", SLICE_ARG(h->name));
+	if (h->id == CLASSIFY_REQUEST_URI)
+		return wrong(fault, "the Request-URI is changed by uri only");
 	if (why != NULL)
 		return wrong(fault, SLICE_FMT " must not be touched: %s", SLICE_ARG(h->name), why);
 	if (is_address(h->id) && (a->kind == RULE_DO_DELETE || a->kind == RULE_DO_ADD ||

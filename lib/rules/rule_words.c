@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The words of rule.def, and headers by the name that an operator writes. Pure.
+#include "classify/classify.h"
 #include "rules/rule_check.h"
 
 static const char *const conds[RULE_COND_N] = {
@@ -55,8 +56,11 @@ const char *rule_action_key(enum rule_action_kind kind)
 
 struct rule_header rule_header_of(struct slice name)
 {
+	static const struct slice request_uri = SLICE_LIT("Request-URI");
 	enum sip_header id = sip_header_of(name);
 
+	if (slice_eq_nocase(name, request_uri))
+		return (struct rule_header){request_uri, CLASSIFY_REQUEST_URI};
 	return (struct rule_header){
 		.name = id != SIP_H_OTHER ? sip_header_name(id) : name,
 		.id = (uint8_t)id,
