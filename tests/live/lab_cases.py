@@ -10,8 +10,8 @@ import calls
 from case import expect, lab, near
 from lab import ACCESS4, ACCESS6, CORE4, CORE6, Lab, wait_for
 from peer import kamailio, listening
-from sipp import Sipp, recv, reply, scenario, sdp
-from verge import Verge, config
+from sipp import Sipp, ack, invite, label, pause, recv, reply, request, scenario, sdp
+from verge import ROOT, Verge, config
 
 VERGE4, VERGE6 = ACCESS4 + "1:5060", f"[{ACCESS6}1]:5060"
 LOCAL = {"interval": 90, "refresher": "local"}
@@ -350,4 +350,64 @@ def kamailio_between():
         caller.finish(160)  # longer than 90 s: Kamailio's own timer was moved too
         passed = [m for m in callee.seen() if not m.sent and m.method == "UPDATE"]
         expect(len(passed) >= 2, f"{len(passed)} refreshes came through Kamailio")
+        ended_well(verge)
+
+
+def timer_breaks(hold_ms):
+    """A caller without timers that hangs up at once when an answer has Session-Expires."""
+    seen = '<ereg regexp="[0-9]+" search_in="hdr" header="Session-Expires:" assign_to="se"/>'
+    return scenario("device", invite(), recv(response=100, optional=True),
+                    recv(response=180, optional=True), recv(response=200, rrs=True, actions=seen), ack(),
+                    '<nop test="se" next="5"/>', pause(hold_ms), label(5), request("BYE"),
+                    recv(response=200))
+
+
+def imported_rules_config(net):
+    """Trunks access and core as they are, vsxi and cube with the files of their systems."""
+    conf = config(net, timer=LOCAL)
+    files = os.path.join(ROOT, "tests", "golden", "convert")
+    conf["rules"] = {"smc": {"import": f"smc {files}/smc-18-remove-session-expires.json"},
+                     "lines": {"import": f"sip_profiles {files}/cube-hide-update.txt"}}
+    conf["trunks"]["vsxi"] = {"port": "access", "peers": [ACCESS4 + "3:5060"],
+                              "rules": {"in": [], "out": ["smc"]}}
+    conf["trunks"]["cube"] = {"port": "core", "peers": [CORE4 + "3:5060"],
+                              "rules": {"in": ["lines"], "out": ["lines"]}}
+    conf["routes"] += [{"from": "vsxi", "to": ["cube"]}, {"from": "cube", "to": ["vsxi"]}]
+    return conf
+
+
+@lab(slow=True)
+def imported_rules():
+    """A VSXi SMC profile and lines of a CUBE, unchanged: a caller that hangs up on Session-Expires
+    keeps its call, a callee that lists UPDATE and refuses it is refreshed by re-INVITE at once."""
+    callee = calls.callee_held(update=reply(501, "Not Implemented"))
+    with Lab() as net:
+        net.address("a", 3)
+        net.address("c", 3)
+        verge = Verge(net, imported_rules_config(net))
+        core = Sipp(net, "core", "c", CORE4 + "2", 5060, callee, trace=True)
+        cube = Sipp(net, "cube", "c", CORE4 + "3", 5060, callee, trace=True)
+        listening(net, "c", CORE4 + "2")
+        listening(net, "c", CORE4 + "3")
+        broken = Sipp(net, "broken", "a", ACCESS4 + "2", 5062, timer_breaks(55000), target=VERGE4,
+                      calls=1, trace=True)
+        cured = Sipp(net, "cured", "a", ACCESS4 + "3", 5060, timer_breaks(55000), target=VERGE4,
+                     calls=1, trace=True)
+        held = Sipp(net, "held", "a", ACCESS4 + "2", 5060, calls.caller_held(bye_after=2),
+                    target=VERGE4, calls=1, trace=True)
+        for run in (broken, cured, held):
+            run.finish(120)
+        wait_for("three CDRs", lambda: len(verge.cdrs()) == 3, 10, 0.2)
+        lasted = {c["ingress"]["source"]: c["duration_s"] for c in verge.cdrs()}
+        # the problems, where nothing is imported
+        expect(lasted[ACCESS4 + "2:5062"] < 5, f"the device did not mind Session-Expires: {lasted}")
+        expect([m for m in core.seen() if not m.sent and m.method == "UPDATE"], "no UPDATE was tried")
+        # and cured, where it is
+        near("duration of the cured call", lasted[ACCESS4 + "3:5060"], 54, 60)
+        answer = next(m for m in cured.seen() if m.code == 200)
+        expect(answer.header("Session-Expires") is None, answer.text)
+        expect(not [m for m in cube.seen() if not m.sent and m.method == "UPDATE"], "UPDATE was tried")
+        found = [m for m in cube.seen() if not m.sent and m.method == "INVITE"]
+        expect(len(found) >= 2 and found[1].header("Session-Expires"), "no refresh by re-INVITE")
+        expect("UPDATE" not in found[0].header("Allow"), found[0].text)
         ended_well(verge)
