@@ -87,7 +87,7 @@ static bool put_line(struct tail *t)
 // What the file has from here on; how many lines were shown.
 static unsigned read_on(struct tail *t)
 {
-	char piece[4096];
+	char piece[2048];
 	unsigned shown = 0;
 	ssize_t n;
 
@@ -109,7 +109,7 @@ static unsigned read_on(struct tail *t)
 static off_t begin_of_last(int fd, unsigned long long n)
 {
 	off_t end = lseek(fd, 0, SEEK_END), at = end;
-	char piece[4096];
+	char piece[2048];
 
 	while (at > 0) {
 		size_t len = at < (off_t)sizeof(piece) ? (size_t)at : sizeof(piece);
@@ -171,7 +171,7 @@ static void follow(struct tail *t)
 static unsigned long long count_lines(const char *path)
 {
 	unsigned long long n = 0;
-	char piece[4096];
+	char piece[2048];
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t got;
 

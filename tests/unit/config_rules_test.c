@@ -33,7 +33,7 @@ static struct config *load(const char *trunk, const char *rules)
 	struct config_errors errors = {0};
 	struct config *c;
 
-	snprintf(text, sizeof(text), frame, trunk, rules);
+	assert_true((size_t)snprintf(text, sizeof(text), frame, trunk, rules) < sizeof(text));
 	if (config_load_text(&c, slice_of_str(text), "test.yaml", NULL, NULL, &errors) != 0)
 		config_errors_print(&errors, stderr);
 	config_errors_free(&errors);

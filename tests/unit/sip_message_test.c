@@ -169,12 +169,13 @@ static void same_id_is_chained(void **)
 	size_t n = 0;
 
 	assert_int_equal(sip_msg_parse(&m, guard_str(0, in)), 0);
-	for (const struct sip_field *f = sip_msg_first(&m, SIP_H_VIA); f != NULL;
-	     f = sip_msg_next(&m, f))
+	for (const struct sip_field *f = sip_msg_first(&m, SIP_H_VIA);
+	     f != NULL && n < sizeof(seen); f = sip_msg_next(&m, f))
 		seen[n++] = (char)sip_msg_field_value(&m, f).p[0];
-	for (const struct sip_field *f = sip_msg_first(&m, SIP_H_OTHER); f != NULL;
-	     f = sip_msg_next(&m, f))
+	for (const struct sip_field *f = sip_msg_first(&m, SIP_H_OTHER);
+	     f != NULL && n < sizeof(seen); f = sip_msg_next(&m, f))
 		seen[n++] = (char)sip_msg_field_value(&m, f).p[0];
+	assert_int_equal(n, 5);
 	assert_memory_equal(seen, "123ab", 5);
 	assert_slice(sip_msg_field_line(&m, &m.field[1]), "X: 9\r\n");
 	assert_null(sip_msg_value(&m, SIP_H_FROM).p);
