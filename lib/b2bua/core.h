@@ -143,7 +143,7 @@ void leg_read_policy(const struct engine *e, const struct leg *leg, struct st_po
 uint32_t leg_jitter(const struct engine *e, uint32_t call, unsigned side);
 // The timer that a 2xx of ours sets on the leg now; its headers.
 struct st_headers leg_answer_timer(struct engine *e, uint32_t call, unsigned side,
-				   const struct st_seen *request, unsigned flags);
+				   const struct st_seen *seen, unsigned flags);
 // The timer that a 2xx of the peer sets on the leg now.
 void leg_take_timer(struct engine *e, uint32_t call, unsigned side,
 		    const struct st_headers *offered, const struct sip_msg *answer);

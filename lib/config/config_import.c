@@ -105,8 +105,8 @@ static int file_text(struct config_loader *l, const char *path, struct slice *te
 	struct config_text *t = l->r.t;
 	const struct config_file *kept;
 	struct config_file *file;
-	uint8_t *bytes;
-	size_t len;
+	uint8_t *bytes = NULL;
+	size_t len = 0;
 	int rc;
 
 	for (kept = l->kept; kept != NULL; kept = kept->next)

@@ -61,7 +61,7 @@ static void put_comment(struct config_import *import, const char *text)
 
 	outbuf_put_lit(o, "# ");
 	for (; *text != 0; text++)
-		outbuf_put_char(o, *text >= ' ' && *text < 0x7f ? *text : '?');
+		outbuf_put_char(o, (char)(*text >= ' ' && *text < 0x7f ? *text : '?'));
 	put_line(import, "");
 }
 

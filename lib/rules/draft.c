@@ -12,8 +12,9 @@ static struct slice unfolded(struct draft *d, struct slice value)
 	if (slice_find(value, '\n') < 0 && slice_find(value, '\r') < 0)
 		return value;
 	for (uint32_t i = 0; i < value.len; i++)
-		outbuf_put_char(&d->text,
-				value.p[i] == '\r' || value.p[i] == '\n' ? ' ' : (char)value.p[i]);
+		outbuf_put_char(
+			&d->text,
+			(char)(value.p[i] == '\r' || value.p[i] == '\n' ? ' ' : value.p[i]));
 	return draft_text_take(d, begin);
 }
 

@@ -201,30 +201,36 @@ static uint64_t heads_of(const struct rules_program *p, const struct node *n)
 	return heads;
 }
 
+// Of the conditions in n: KNOWN_NO decides ALL and NOT, KNOWN_YES decides ANY.
+static enum known known_of_inner(const struct rules_program *p, const struct node *n,
+				 enum rule_direction direction, unsigned bucket, enum known decides)
+{
+	enum known known = decides == KNOWN_NO ? KNOWN_YES : KNOWN_NO;
+
+	for (uint32_t i = 0; i < n->n && known != decides; i++) {
+		enum known k = program_known(p, &p->nodes[n->first + i], direction, bucket);
+
+		if (k == decides || k == KNOWN_MAYBE)
+			known = k;
+	}
+	return known;
+}
+
 enum known program_known(const struct rules_program *p, const struct node *n,
 			 enum rule_direction direction, unsigned bucket)
 {
 	const struct rule_cond *c = n->cond;
 	bool request = bucket < SIP_METHOD_N;
 	unsigned class = request ? 0 : bucket - SIP_METHOD_N + 1;
-	enum known all = KNOWN_YES, any = KNOWN_NO;
+	enum known all;
 
-	for (uint32_t i = 0; i < n->n; i++) {
-		enum known k = program_known(p, &p->nodes[n->first + i], direction, bucket);
-
-		all = k == KNOWN_NO || all == KNOWN_NO ? KNOWN_NO
-		      : k == KNOWN_MAYBE	       ? KNOWN_MAYBE
-						       : all;
-		any = k == KNOWN_YES || any == KNOWN_YES ? KNOWN_YES
-		      : k == KNOWN_MAYBE		 ? KNOWN_MAYBE
-							 : any;
-	}
 	switch ((enum rule_cond_kind)n->kind) {
 	case RULE_COND_ALL:
-		return all;
+		return known_of_inner(p, n, direction, bucket, KNOWN_NO);
 	case RULE_COND_ANY:
-		return any;
+		return known_of_inner(p, n, direction, bucket, KNOWN_YES);
 	case RULE_COND_NOT:
+		all = known_of_inner(p, n, direction, bucket, KNOWN_NO);
 		return all == KNOWN_MAYBE ? all : all == KNOWN_YES ? KNOWN_NO : KNOWN_YES;
 	case RULE_COND_DIRECTION:
 		return (c->bits >> direction & 1) != 0 ? KNOWN_YES : KNOWN_NO;
@@ -551,14 +557,14 @@ static int compile_all(struct compiler *c, uint32_t users)
 }
 
 int rules_compile(struct rules_program **out, const struct rule_book *book, uint32_t users,
-		  const struct rules_program *before, struct rules_fault *why)
+		  const struct rules_program *before, struct rules_fault *fault)
 {
 	struct rules_program *p = calloc(1, sizeof(*p));
-	struct compiler c = {.p = p, .fault = why};
+	struct compiler c = {.p = p, .fault = fault};
 	int rc = -ENOMEM;
 
 	*out = NULL;
-	*why = (struct rules_fault){0};
+	*fault = (struct rules_fault){0};
 	c.patterns = calloc(CLASSIFY_PATTERNS, sizeof(*c.patterns));
 	c.lines = calloc(CLASSIFY_PATTERNS, sizeof(*c.lines));
 	if (p != NULL && c.patterns != NULL && c.lines != NULL) {
@@ -574,7 +580,7 @@ int rules_compile(struct rules_program **out, const struct rule_book *book, uint
 	free(c.lines);
 	if (rc != 0) {
 		if (rc != -EINVAL)
-			snprintf(why->text, sizeof(why->text), "%s",
+			snprintf(fault->text, sizeof(fault->text), "%s",
 				 rc == -ENOTSUP ? "this CPU cannot run Hyperscan (SSSE3)"
 						: "no memory for the rules");
 		rules_free(p);

@@ -136,10 +136,10 @@ unsigned regex_groups(const struct regex *re)
 	return re->groups;
 }
 
-static void read_groups(struct regex_match *match, const pcre2_match_data *data, int n,
+static void read_groups(struct regex_match *match, pcre2_match_data *data, int n,
 			struct slice subject)
 {
-	const PCRE2_SIZE *at = pcre2_get_ovector_pointer((pcre2_match_data *)(uintptr_t)data);
+	const PCRE2_SIZE *at = pcre2_get_ovector_pointer(data);
 
 	*match = (struct regex_match){0};
 	for (int i = 0; i < n && i < REGEX_GROUPS; i++)

@@ -239,6 +239,8 @@ static bool check_option(const struct rule_action *a, char *fault)
 
 static bool is_uri_text(struct slice s)
 {
+	if (s.p == NULL)
+		return s.len == 0;
 	for (uint32_t i = 0; i < s.len; i++)
 		if (s.p[i] <= ' ' || s.p[i] >= 0x7f || memchr("<>@\",;?", s.p[i], 7) != NULL)
 			return false;
@@ -249,7 +251,7 @@ static bool check_uri(const struct rule_action *a, char *fault)
 {
 	if (a->user.p == NULL && a->host.p == NULL && a->n_params == 0)
 		return wrong(fault, "uri changes nothing: give user, host or param");
-	if (!is_uri_text(a->user) || slice_find(a->user, ':') >= 0)
+	if (a->user.p != NULL && (!is_uri_text(a->user) || slice_find(a->user, ':') >= 0))
 		return wrong(fault, "user may not hold spaces or any of <>@\",;?:");
 	if (a->host.p != NULL && (a->host.len == 0 || !is_uri_text(a->host)))
 		return wrong(fault, "host is empty or holds spaces or any of <>@\",;?");
