@@ -67,19 +67,20 @@ bool config_import_try(struct slice yaml, char fault[240])
 	struct config_loader l = {.r = {.errors = &errors}};
 	struct config_rules_from from = {.l = &l};
 	struct rule_set set = {.name = SLICE_LIT("import")};
+	struct config *c = calloc(1, sizeof(*c));
+	struct config_text *t = calloc(1, sizeof(*t));
 	const char *what;
 	bool good;
 
-	l.r.c = calloc(1, sizeof(*l.r.c));
-	l.r.t = calloc(1, sizeof(*l.r.t));
-	good = l.r.c != NULL && l.r.t != NULL &&
-	       config_rules_read_text(&from, yaml, "", NULL, &set) == 0;
+	l.r.c = c;
+	l.r.t = t;
+	good = c != NULL && t != NULL && config_rules_read_text(&from, yaml, "", NULL, &set) == 0;
 	what = errors.n != 0 ? errors.list[0].text : "out of memory";
 	// without the path: it is the one rule's
 	snprintf(fault, 240, "%s",
 		 strchr(what, ' ') != NULL && what[0] == '[' ? strchr(what, ' ') + 1 : what);
-	config_load_release(l.r.t);
-	free(l.r.c);
+	config_load_release(t);
+	free(c);
 	config_errors_free(&errors);
 	return good;
 }

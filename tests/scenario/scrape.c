@@ -47,6 +47,15 @@ static int view_call(void *ctx, unsigned worker, uint32_t index, struct call_vie
 	return engine_view(((struct world *)ctx)->engine[worker], index, view);
 }
 
+static char *grown(char *text, size_t size)
+{
+	char *more = realloc(text, size);
+
+	if (more == NULL)
+		abort();
+	return more;
+}
+
 // All of /metrics at this instant; malloc()ed.
 static char *text_of(struct world *w)
 {
@@ -82,8 +91,8 @@ static char *text_of(struct world *w)
 		abort();
 	while ((n = body_take(body, out + len, cap - len - 1)) > 0) {
 		len += (size_t)n;
-		if (cap - len < 4096 && (out = realloc(out, cap *= 2)) == NULL)
-			abort();
+		if (cap - len < 4096)
+			out = grown(out, cap *= 2);
 	}
 	body_free(body);
 	out[len] = '\0';

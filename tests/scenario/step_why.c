@@ -56,12 +56,12 @@ static const char *instant(struct run *r, const char *story, const char *sentenc
 
 static void line(struct run *r, const char *story, const char *what)
 {
-	bool not = what[0] == '!';
+	bool absent = what[0] == '!';
 
-	what += not ;
+	what += absent;
 	if (strncmp(what, "says ", 5) == 0) {
-		if ((strstr(story, what + 5) != NULL) == not )
-			run_fail(r, "%s: \"%s\"\n%s", not ? "it is said" : "it is not said",
+		if ((strstr(story, what + 5) != NULL) == absent)
+			run_fail(r, "%s: \"%s\"\n%s", absent ? "it is said" : "it is not said",
 				 what + 5, story);
 	} else if (strncmp(what, "next ", 5) == 0) {
 		run_set_var(r, what + 5, instant(r, story, "Next:"));

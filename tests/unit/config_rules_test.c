@@ -315,7 +315,8 @@ static void random_uri(struct rule_action *a)
 	struct rule_param *params = take(2 * sizeof(*params));
 
 	a->request_uri = draw(2) != 0;
-	a->header = a->request_uri ? (struct rule_header){0} : rule_header_of(SLICE_LIT("To"));
+	if (!a->request_uri)
+		a->header = rule_header_of(SLICE_LIT("To"));
 	a->host = random_text(1, true);
 	if (draw(2) != 0)
 		a->user = random_text(0, true);
