@@ -53,6 +53,7 @@ void notify_send(const char *state)
 int notify_alive(struct notify *n, const struct worker_stats *const *workers, unsigned n_workers,
 		 uint64_t calls, tick_t now)
 {
+	bool first = n->due == 0; // nothing to compare with yet
 	char text[96];
 	int still = -1;
 
@@ -62,7 +63,7 @@ int notify_alive(struct notify *n, const struct worker_stats *const *workers, un
 	for (unsigned i = 0; i < n_workers && i < NOTIFY_WORKERS; i++) {
 		uint64_t time = stat_read(&workers[i]->busy_us) + stat_read(&workers[i]->idle_us);
 
-		if (time == n->looked[i] && still < 0)
+		if (!first && time == n->looked[i] && still < 0)
 			still = (int)i;
 		n->looked[i] = time;
 	}
