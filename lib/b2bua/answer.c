@@ -360,8 +360,13 @@ void setup_timeout(struct engine *e, struct txn *t)
 void setup_ring_timeout(struct engine *e, struct txn *t)
 {
 	struct call *c = txn_call(e, t);
+	bool setup = t->role == TXN_SETUP;
 
-	if (c == NULL || c->state != CALL_SETUP || answer_is_stale(e, t))
+	if (c == NULL || (setup && (c->state != CALL_SETUP || answer_is_stale(e, t)))) {
+		txn_abandon(e, t); // its CANCEL could not be made when the call ended
+		return;
+	}
+	if (!setup || c->state != CALL_SETUP)
 		return;
 	(void)engine_hold(e, t->call);
 	t->text = text_ref(leg_text_of(engine_leg(e, t->call, SIDE_B)));

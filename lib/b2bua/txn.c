@@ -476,11 +476,12 @@ static void txn_ack_refusal(struct engine *e, struct txn *t, const struct inboun
 	txn_send(e, t, false);
 }
 
+// Without memory it stays owed: until the next provisional response, or timer C.
 static void txn_send_cancel(struct engine *e, struct txn *t)
 {
 	struct txn *c = txn_new_client(e, SIP_CANCEL, TXN_CANCEL, t->call, t->side);
 
-	t->flags &= (uint16_t)~TXN_CANCEL_OWED;
+	t->flags |= TXN_CANCEL_OWED;
 	if (c == NULL)
 		return;
 	c->cseq = t->cseq;
@@ -493,6 +494,7 @@ static void txn_send_cancel(struct engine *e, struct txn *t)
 	}
 	t->cancel = txn_index(e, c);
 	t->cancel_gen = c->gen;
+	t->flags &= (uint16_t)~TXN_CANCEL_OWED;
 	t->flags |= TXN_CANCELLED;
 	txn_start(e, c);
 	(void)txn_run(e, t, TXN_EV_CANCEL);
@@ -506,6 +508,13 @@ void txn_cancel(struct engine *e, struct txn *t)
 		txn_send_cancel(e, t);
 	else
 		t->flags |= TXN_CANCEL_OWED; // s9.1: not before a provisional response
+}
+
+void txn_abandon(struct engine *e, struct txn *t)
+{
+	txn_cancel(e, t);
+	if ((t->flags & TXN_CANCELLED) == 0)
+		(void)txn_run(e, t, TXN_EV_CANCEL);
 }
 
 // The transaction that a response with this CSeq method belongs to: CANCEL shares its INVITE's
