@@ -71,8 +71,8 @@ void txn_acked(struct engine *e, struct txn *t);
 void txn_response(struct engine *e, struct txn *t, struct inbound *in);
 // CANCEL an INVITE of ours, at once or as soon as that is legal.
 void txn_cancel(struct engine *e, struct txn *t);
-// Nobody waits for this INVITE any more: CANCEL, and its end 64*T1 later even if there was no memory
-// for a CANCEL.
+// Nobody waits for this INVITE any more: CANCEL, and its end 64*T1 later even if there was no
+// memory for a CANCEL.
 void txn_abandon(struct engine *e, struct txn *t);
 // The network says that nobody is there (RFC 3261 s8.1.3.1). An INVITE that begins a call goes on
 // to the next peer at once, a ping has failed. False: that is no news, or in a dialog, where the
