@@ -11,6 +11,12 @@
 #pragma GCC diagnostic ignored "-Woverride-init"
 #endif
 
+// A row of a table, written like a call so that it stays on a line or two.
+#define ROW(...)            \
+	{                   \
+		__VA_ARGS__ \
+	}
+
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 #define POLICY                                                                                   \
