@@ -263,19 +263,7 @@ uint32_t config_schema_element(enum config_type type)
 		return sizeof(struct config_endpoint);
 	case CONFIG_T_STRINGS:
 		return sizeof(const char *);
-	case CONFIG_T_U32:
-	case CONFIG_T_SECONDS:
-	case CONFIG_T_MS:
-	case CONFIG_T_FRACTION:
-	case CONFIG_T_BOOL:
-	case CONFIG_T_STR:
-	case CONFIG_T_SECRET:
-	case CONFIG_T_ENUM:
-	case CONFIG_T_SECTION:
-	case CONFIG_T_LISTEN:
-	case CONFIG_T_PORT:
-	case CONFIG_T_PROFILE:
-	case CONFIG_T_FROM:
+	CONFIG_CASES_OF_ONE_VALUE:
 		break;
 	}
 	return 0;

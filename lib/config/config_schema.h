@@ -29,6 +29,22 @@ enum config_type {
 	CONFIG_T_TRUNKS,
 };
 
+// For a switch over what an element of a list is: the types that are no lists.
+#define CONFIG_CASES_OF_ONE_VALUE \
+	case CONFIG_T_U32:        \
+	case CONFIG_T_SECONDS:    \
+	case CONFIG_T_MS:         \
+	case CONFIG_T_FRACTION:   \
+	case CONFIG_T_BOOL:       \
+	case CONFIG_T_STR:        \
+	case CONFIG_T_SECRET:     \
+	case CONFIG_T_ENUM:       \
+	case CONFIG_T_SECTION:    \
+	case CONFIG_T_LISTEN:     \
+	case CONFIG_T_PORT:       \
+	case CONFIG_T_PROFILE:    \
+	case CONFIG_T_FROM
+
 struct config_choice {
 	const char *word;
 	const char *help;

@@ -88,19 +88,7 @@ static void print_element(struct outbuf *out, const struct config *c, enum confi
 	case CONFIG_T_TRUNKS:
 		print_text(out, c->trunks[*(const uint16_t *)element].name);
 		break;
-	case CONFIG_T_U32:
-	case CONFIG_T_SECONDS:
-	case CONFIG_T_MS:
-	case CONFIG_T_FRACTION:
-	case CONFIG_T_BOOL:
-	case CONFIG_T_STR:
-	case CONFIG_T_SECRET:
-	case CONFIG_T_ENUM:
-	case CONFIG_T_SECTION:
-	case CONFIG_T_LISTEN:
-	case CONFIG_T_PORT:
-	case CONFIG_T_PROFILE:
-	case CONFIG_T_FROM:
+	CONFIG_CASES_OF_ONE_VALUE:
 		break;
 	}
 }

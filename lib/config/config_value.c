@@ -427,19 +427,7 @@ int config_value_read_element(struct config_reader *r, const struct config_key *
 		return read_text(r, &any_text, element, text);
 	case CONFIG_T_TRUNKS:
 		return read_reference(r, key, element, text);
-	case CONFIG_T_U32:
-	case CONFIG_T_SECONDS:
-	case CONFIG_T_MS:
-	case CONFIG_T_FRACTION:
-	case CONFIG_T_BOOL:
-	case CONFIG_T_STR:
-	case CONFIG_T_SECRET:
-	case CONFIG_T_ENUM:
-	case CONFIG_T_SECTION:
-	case CONFIG_T_LISTEN:
-	case CONFIG_T_PORT:
-	case CONFIG_T_PROFILE:
-	case CONFIG_T_FROM:
+	CONFIG_CASES_OF_ONE_VALUE:
 		break;
 	}
 	return -EINVAL;
