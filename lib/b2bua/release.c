@@ -50,21 +50,31 @@ static void record_leg(const struct leg *leg, struct leg_record *r)
 	r->rtt_us = leg->rtt_us;
 }
 
+// The next record for control, empty; NULL: no room, which is counted.
+static struct call_record *new_record(struct engine *e)
+{
+	struct call_record *r = NULL;
+
+	if (e->out.n_records < OUTBOX_RECORDS) {
+		r = &e->out.records[e->out.n_records++];
+		memset(r, 0, sizeof(*r));
+		r->worker = e->p.worker;
+	} else {
+		stat_add(&e->p.stats->drops_event_ring, 1);
+	}
+	return r;
+}
+
 static void release_record(struct engine *e, uint32_t call, struct slice reason)
 {
 	const struct call *c = &e->calls[call];
-	struct call_record *r;
+	struct call_record *r = new_record(e);
 	uint32_t at = 0;
 
-	if (e->out.n_records == OUTBOX_RECORDS) {
-		stat_add(&e->p.stats->drops_event_ring, 1);
+	if (r == NULL)
 		return;
-	}
-	r = &e->out.records[e->out.n_records++];
-	memset(r, 0, sizeof(*r));
 	r->call = call;
 	r->gen = c->gen;
-	r->worker = e->p.worker;
 	r->cause = c->cause;
 	r->by = c->by;
 	r->side = c->side;
@@ -93,19 +103,14 @@ static void release_record(struct engine *e, uint32_t call, struct slice reason)
 
 void release_refused(struct engine *e, const struct inbound *in, enum cause cause, uint16_t code)
 {
-	struct call_record *r;
+	struct call_record *r = new_record(e);
 	struct sip_name_addr from;
 	struct sip_uri uri;
 	uint32_t at = 0;
 
-	if (e->out.n_records == OUTBOX_RECORDS) {
-		stat_add(&e->p.stats->drops_event_ring, 1);
+	if (r == NULL)
 		return;
-	}
-	r = &e->out.records[e->out.n_records++];
-	memset(r, 0, sizeof(*r));
 	r->call = POOL_NONE;
-	r->worker = e->p.worker;
 	r->cause = (uint8_t)cause;
 	r->code = code;
 	r->start_tk = r->end_tk = e->now;

@@ -31,47 +31,57 @@ static bool set_once(struct slice *tag, const struct sip_param *p)
 	return true;
 }
 
-int sip_replaces_parse(struct sip_replaces *r, struct slice value)
+// What a value that names a dialog can have beside its Call-ID; tags by their names.
+struct named {
+	struct slice call_id, params;
+	struct slice first_tag, second_tag;
+	bool early_only;
+};
+
+static int parse_named(struct named *n, struct slice value, struct slice first, struct slice second)
 {
-	struct sip_replaces x = {0};
 	struct slice rest = slice_trim(value);
 	struct sip_param p;
-	bool ok = take_call_id(&rest, &x.call_id) == 0;
-	int rc = 0;
+	int rc = take_call_id(&rest, &n->call_id);
+	bool ok = rc == 0;
 
-	x.params = rest;
+	n->params = rest;
 	while (ok && (rc = sip_param_next(&rest, &p)) == 1) {
-		if (slice_eq_nocase(p.name, SLICE_LIT("to-tag")))
-			ok = set_once(&x.to_tag, &p);
-		else if (slice_eq_nocase(p.name, SLICE_LIT("from-tag")))
-			ok = set_once(&x.from_tag, &p);
+		if (slice_eq_nocase(p.name, first))
+			ok = set_once(&n->first_tag, &p);
+		else if (slice_eq_nocase(p.name, second))
+			ok = set_once(&n->second_tag, &p);
 		else if (slice_eq_nocase(p.name, SLICE_LIT("early-only")))
-			x.early_only = true;
+			n->early_only = true;
 	}
-	if (!ok || rc != 0 || x.to_tag.p == NULL || x.from_tag.p == NULL)
+	return ok && rc == 0 ? 0 : -EBADMSG;
+}
+
+int sip_replaces_parse(struct sip_replaces *r, struct slice value)
+{
+	struct named n = {0};
+
+	if (parse_named(&n, value, SLICE_LIT("to-tag"), SLICE_LIT("from-tag")) != 0 ||
+	    n.first_tag.p == NULL || n.second_tag.p == NULL)
 		return -EBADMSG;
-	*r = x;
+	*r = (struct sip_replaces){.call_id = n.call_id,
+				   .params = n.params,
+				   .to_tag = n.first_tag,
+				   .from_tag = n.second_tag,
+				   .early_only = n.early_only};
 	return 0;
 }
 
 int sip_target_dialog_parse(struct sip_target_dialog *t, struct slice value)
 {
-	struct sip_target_dialog x = {0};
-	struct slice rest = slice_trim(value);
-	struct sip_param p;
-	bool ok = take_call_id(&rest, &x.call_id) == 0;
-	int rc = 0;
+	struct named n = {0};
 
-	x.params = rest;
-	while (ok && (rc = sip_param_next(&rest, &p)) == 1) {
-		if (slice_eq_nocase(p.name, SLICE_LIT("local-tag")))
-			ok = set_once(&x.local_tag, &p);
-		else if (slice_eq_nocase(p.name, SLICE_LIT("remote-tag")))
-			ok = set_once(&x.remote_tag, &p);
-	}
-	if (!ok || rc != 0)
+	if (parse_named(&n, value, SLICE_LIT("local-tag"), SLICE_LIT("remote-tag")) != 0)
 		return -EBADMSG;
-	*t = x;
+	*t = (struct sip_target_dialog){.call_id = n.call_id,
+					.params = n.params,
+					.local_tag = n.first_tag,
+					.remote_tag = n.second_tag};
 	return 0;
 }
 
