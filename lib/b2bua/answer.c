@@ -268,8 +268,8 @@ static void answer_first(struct engine *e, struct txn *t, const struct inbound *
 	struct sip_buf *reply;
 
 	if (text == NULL || invite->received == NULL || !answer_take_fork(e, t->call, fork)) {
+		// without an ACK the 2xx comes again, and gets its BYE then (release_late_2xx())
 		text_put(e, text);
-		midcall_send_ack(e, t, leg_text_of(b), NULL);
 		release_unanswered(e, t->call, 500, CAUSE_INTERNAL, NULL);
 		return;
 	}

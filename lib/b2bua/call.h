@@ -35,7 +35,7 @@ enum leg_flag {
 	LEG_REFRESH_DUE = 16, // control was told; it decides
 	LEG_EXPIRED = 32,     // control was told
 	LEG_RELIABLE = 64,    // the peer asked for reliable provisional responses (100rel)
-	LEG_ACK_BYE = 128,    // BYE is owed as soon as the ACK comes (RFC 3261 s15)
+	LEG_BYE_OWED = 128,   // BYE waits for the ACK (RFC 3261 s15), or for memory
 	LEG_ACK_OWED = 256,   // the peer's 2xx to our INVITE waits for our ACK
 			      // bits from 512 on: enum leg_rule (manipulate.h)
 };
@@ -67,10 +67,11 @@ struct leg {
 	uint32_t options;	// option tags that we listed last (RFC 4028 s7.4)
 	uint8_t refresh_method; // enum refresh_method of the last refresh sent
 	uint8_t peer;		// index in the trunk's peers (egress)
-	uint8_t owed_cause;	// of the BYE that waits for the ACK
+	uint8_t owed_cause;	// of the BYE that waits
 	uint8_t negotiated; // index of the gauge that counts its timer: 0 none, 1 local, 2 remote
 	uint16_t owed_code;
-	uint32_t owed_ack; // CSeq number of the INVITE whose 2xx waits for our ACK
+	uint16_t owed_tries; // to make the BYE that waits for memory
+	uint32_t owed_ack;   // CSeq number of the INVITE whose 2xx waits for our ACK
 	// line 2: session timer
 	alignas(64) struct st_leg st;
 	tick_t last_proof_tk; // last message of the peer in this dialog

@@ -298,7 +298,7 @@ static const struct sip_msg *compose_as_sent(struct engine *e, const struct txn 
 
 // An answer needs none: it takes the place of the request, which nobody reads after it. It is
 // written into `spare` meanwhile, since it repeats what stands in the request. BYE and CANCEL are
-// read on (their Reason goes into the call record); the former is answered when it comes again.
+// read on (their Reason goes into the call record); they are answered when they come again.
 // What we would ask by ourselves waits for better times.
 static struct outbuf compose_spare(struct engine *e)
 {

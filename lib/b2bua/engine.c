@@ -163,6 +163,8 @@ static void expire_leg(struct engine *e, uint32_t id)
 		setup_ring_timeout(e, &e->txns[leg->invite_out]);
 		return;
 	}
+	if (c->state == CALL_ENDING)
+		release_owed(e, call, side);
 	if (c->state != CALL_UP)
 		return;
 	(void)engine_hold(e, call);

@@ -3,6 +3,8 @@
 // Thread: the owning worker. Allocates only through engine_ops.
 #include "b2bua/core.h"
 
+#define OWED_RETRY TICK_S(1) // of a BYE that finds no memory
+
 struct call *engine_hold(struct engine *e, uint32_t call)
 {
 	struct call *c = &e->calls[call];
@@ -205,6 +207,8 @@ void leg_arm(struct engine *e, uint32_t call, unsigned side)
 		if ((leg->flags & LEG_EXPIRED) != 0 && at >= st_deadline(&policy, &leg->st))
 			at = TICK_NEVER;
 	}
+	if (c->state == CALL_ENDING && (leg->flags & LEG_BYE_OWED) != 0 && !leg_awaits_ack(e, leg))
+		at = e->now + OWED_RETRY;
 	if (side == SIDE_A && c->state == CALL_UP && c->max_tk != 0 && c->max_tk < at)
 		at = c->max_tk;
 	if (side == SIDE_B && c->state == CALL_SETUP && leg_ring_timeout(e, leg) != 0)

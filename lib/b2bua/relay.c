@@ -91,7 +91,7 @@ unsigned midcall_ack(struct engine *e, struct inbound *in)
 	if ((t->flags & TXN_LOCAL_ANSWER) != 0 && (t->flags & TXN_OFFERLESS) != 0 &&
 	    e->calls[in->call].state == CALL_UP)
 		refresh_late_answer(e, in);
-	if ((leg->flags & LEG_ACK_BYE) != 0)
+	if ((leg->flags & LEG_BYE_OWED) != 0)
 		release_owed(e, in->call, in->side);
 	return VERDICT_SIP_HANDLED;
 }

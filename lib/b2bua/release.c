@@ -9,6 +9,8 @@
 #include "b2bua/setup.h"
 #include "b2bua/txn.h"
 
+#define OWED_TRIES 32 // a second each: as long as the peer would have been asked
+
 // --- the record
 
 static void record_text(struct call_record *r, uint32_t *at, enum call_text which, struct slice s)
@@ -140,28 +142,33 @@ static void put_reason(struct outbuf *o, const struct release *r)
 			 slice_of_str(cause_word((enum cause)r->cause)));
 }
 
-// BYE in the dialog of a text block, whether it is the leg's own or that of a fork that lost.
-static void release_send_bye(struct engine *e, struct txn *t, uint32_t cseq, struct leg_text *text,
-			     struct slice lines)
+// BYE in the dialog of a text block, whether it is the leg's own or that of a fork that lost; not
+// sent yet. NULL: there is no memory for it, and t is gone.
+static struct txn *release_make_bye(struct engine *e, struct txn *t, uint32_t cseq,
+				    struct leg_text *text, struct slice lines)
 {
 	struct compose what = {.lines = lines, .supported = true};
 
 	if (t == NULL)
-		return;
+		return NULL;
 	t->cseq = cseq;
 	t->text = text_ref(text); // for a challenge after the leg is gone
 	t->sent = compose_request(e, t, text, &what);
-	if (t->sent == NULL)
-		txn_free(e, t);
-	else
-		txn_start(e, t);
+	if (t->sent != NULL)
+		return t;
+	txn_free(e, t);
+	return NULL;
 }
 
-static void release_send_leg_bye(struct engine *e, uint32_t call, unsigned side, struct slice lines)
+static bool release_send_leg_bye(struct engine *e, uint32_t call, unsigned side,
+				 const struct release *r)
 {
 	struct leg *leg = engine_leg(e, call, side);
 	struct txn *t = txn_new_client(e, SIP_BYE, TXN_BYE, call, side);
+	uint8_t line[512];
+	struct outbuf o = outbuf_of(line, sizeof(line));
 
+	put_reason(&o, r);
 	if (t != NULL) {
 		t->flow = leg->flow;
 		txn_stand_for_dialog(e, t,
@@ -169,7 +176,22 @@ static void release_send_leg_bye(struct engine *e, uint32_t call, unsigned side,
 					       side == SIDE_A ? e->calls[call].fork_won
 							      : e->calls[call].attempt));
 	}
-	release_send_bye(e, t, ++leg->local_cseq, leg_text_of(leg), lines);
+	t = release_make_bye(e, t, leg->local_cseq + 1, leg_text_of(leg),
+			     o.full ? SLICE_NONE : outbuf_slice(&o));
+	if (t == NULL)
+		return false;
+	leg->local_cseq++;
+	txn_start(e, t);
+	return true;
+}
+
+// It goes when the ACK comes (release_owed()), or when there is memory for it (leg_arm()).
+static void release_owe_bye(struct engine *e, struct leg *leg, const struct release *r)
+{
+	leg->flags |= LEG_BYE_OWED;
+	stat_add(&e->p.trunk_stats[leg->trunk].legs_ending, 1);
+	leg->owed_code = r->code;
+	leg->owed_cause = r->cause;
 }
 
 // An answer of ours that is not acknowledged yet: RFC 3261 s15 wants BYE to wait for the ACK.
@@ -204,21 +226,12 @@ static void release_confirmed(struct engine *e, uint32_t call, unsigned side,
 			      const struct release *r)
 {
 	struct leg *leg = engine_leg(e, call, side);
-	uint8_t line[512];
-	struct outbuf o = outbuf_of(line, sizeof(line));
 
 	if (r->gone[side])
 		return;
 	release_ack(e, call, side);
-	put_reason(&o, r);
-	if (release_must_wait(e, leg)) {
-		leg->flags |= LEG_ACK_BYE;
-		stat_add(&e->p.trunk_stats[leg->trunk].legs_ending, 1);
-		leg->owed_code = r->code;
-		leg->owed_cause = r->cause;
-		return;
-	}
-	release_send_leg_bye(e, call, side, o.full ? SLICE_NONE : outbuf_slice(&o));
+	if (release_must_wait(e, leg) || !release_send_leg_bye(e, call, side, r))
+		release_owe_bye(e, leg, r);
 }
 
 // Requests that the leg's peer still waits on: 487 (s15.1.2).
@@ -313,7 +326,7 @@ static void release_stats(struct engine *e, uint32_t call)
 static void release_done(struct engine *e, uint32_t call)
 {
 	for (unsigned side = 0; side < 2; side++)
-		if ((engine_leg(e, call, side)->flags & LEG_ACK_BYE) != 0)
+		if ((engine_leg(e, call, side)->flags & LEG_BYE_OWED) != 0)
 			return;
 	call_free(e, call);
 }
@@ -321,9 +334,9 @@ static void release_done(struct engine *e, uint32_t call)
 // Its BYE is not owed any more.
 static void release_settled(struct engine *e, struct leg *leg)
 {
-	if ((leg->flags & LEG_ACK_BYE) != 0)
+	if ((leg->flags & LEG_BYE_OWED) != 0)
 		stat_sub(&e->p.trunk_stats[leg->trunk].legs_ending, 1);
-	leg->flags &= (uint16_t)~LEG_ACK_BYE;
+	leg->flags &= (uint16_t)~LEG_BYE_OWED;
 }
 
 void release_call(struct engine *e, uint32_t call, const struct release *r)
@@ -388,15 +401,14 @@ void release_owed(struct engine *e, uint32_t call, unsigned side)
 {
 	struct leg *leg = engine_leg(e, call, side);
 	struct release r = {.cause = leg->owed_cause, .code = leg->owed_code};
-	uint8_t line[128];
-	struct outbuf o = outbuf_of(line, sizeof(line));
 
-	if ((leg->flags & LEG_ACK_BYE) == 0)
+	if ((leg->flags & LEG_BYE_OWED) == 0)
 		return;
 	engine_hold(e, call);
 	release_settled(e, leg);
-	put_reason(&o, &r);
-	release_send_leg_bye(e, call, side, o.full ? SLICE_NONE : outbuf_slice(&o));
+	if (!release_send_leg_bye(e, call, side, &r) && leg->owed_tries++ < OWED_TRIES)
+		release_owe_bye(e, leg, &r);
+	leg_arm(e, call, side);
 	release_done(e, call);
 }
 
@@ -417,16 +429,21 @@ void release_surplus(struct engine *e, struct txn *t, struct leg_text *text)
 	uint32_t tag = (uint32_t)siphash(e->p.key, leg_text_part(text, LEG_TEXT_REMOTE_TAG)) | 1;
 	struct txn *bye;
 
-	midcall_put_ack(e, t, text, NULL);
-	if (t->surplus == tag)
-		return; // repeated: it has its BYE
-	t->surplus = tag;
+	if (t->surplus == tag) { // repeated: it has its BYE
+		midcall_put_ack(e, t, text, NULL);
+		return;
+	}
 	bye = txn_new_client(e, SIP_BYE, TXN_BYE, t->call, t->side);
 	if (bye != NULL) {
 		bye->flow = t->flow;
 		bye->trunk = t->trunk;
 	}
-	release_send_bye(e, bye, release_surplus_cseq(e, t), text, SLICE_NONE);
+	bye = release_make_bye(e, bye, release_surplus_cseq(e, t), text, SLICE_NONE);
+	if (bye == NULL)
+		return; // nor an ACK: the 2xx comes again, and with it another chance
+	t->surplus = tag;
+	midcall_put_ack(e, t, text, NULL);
+	txn_start(e, bye);
 }
 
 void release_late_2xx(struct engine *e, struct txn *t, const struct inbound *in)

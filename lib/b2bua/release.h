@@ -31,5 +31,6 @@ void release_late_2xx(struct engine *e, struct txn *t, const struct inbound *in)
 unsigned release_bye(struct engine *e, struct inbound *in);
 // The record of a caller's INVITE that never became a call.
 void release_refused(struct engine *e, const struct inbound *in, enum cause cause, uint16_t code);
-// A leg that owed its BYE until the ACK may send it now.
+// A leg that owes its BYE may send it now: the ACK came, or another second has passed without
+// memory.
 void release_owed(struct engine *e, uint32_t call, unsigned side);

@@ -348,7 +348,9 @@ void txn_respond(struct engine *e, struct txn *t, struct sip_buf *b, uint16_t co
 
 void txn_retransmitted(struct engine *e, struct txn *t, struct inbound *in)
 {
-	if (t->sent == NULL && t->method == SIP_BYE && t->code >= 200) {
+	bool made_again = t->method == SIP_BYE || t->method == SIP_CANCEL;
+
+	if (t->sent == NULL && made_again && t->code >= 200) {
 		(void)reply_plain(e, in, t->code, SLICE_NONE);
 		stat_add(&e->p.trunk_stats[t->trunk].retrans_out_responses, 1);
 		return;
