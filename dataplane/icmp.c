@@ -34,26 +34,15 @@ static bool is_unreachable(const struct packet *p, const uint8_t *msg)
 }
 
 // What the error quotes of a datagram of ours is for its call (RFC 792; RFC 4443 s3.1): make the
-// packet that quote, on its way to the owner. The quote may be cut anywhere behind the ports.
+// packet that quote, on its way to the owner.
 static enum verdict take_unreachable(struct packet *p, uint8_t *msg, uint32_t n)
 {
-	uint8_t *quote = msg + 8, *udp;
-	uint32_t left = n - 8, header = FRAME_IP6_LEN;
-	unsigned proto_at = 6, src_at = 8;
+	struct frame_quote quote;
 
-	if (p->ip.family == 4) {
-		header = left != 0 ? (quote[0] & 15) * 4u : FRAME_IP4_LEN;
-		proto_at = 9;
-		src_at = 12;
-	}
-	if (header < FRAME_IP4_LEN || left <= header + FRAME_UDP_LEN ||
-	    quote[0] >> 4 != p->ip.family || quote[proto_at] != FRAME_PROTO_UDP ||
-	    !port_is_own(p->port, p->ip.family, quote + src_at))
+	if (!frame_quote_read(&quote, p->ip.family, msg + 8, n - 8) ||
+	    !port_is_own(p->port, p->ip.family, quote.src) || quote.src_port != p->port->sip_port)
 		return VERDICT_DROP_ICMP_ERROR;
-	udp = quote + header;
-	if (frame_be16(udp) != p->port->sip_port)
-		return VERDICT_DROP_ICMP_ERROR;
-	mbuf_sip_of(p->m, udp + FRAME_UDP_LEN, left - header - FRAME_UDP_LEN);
+	mbuf_sip_of(p->m, msg + (quote.payload - msg), quote.len);
 	mbuf_priv(p->m)->undelivered = 1;
 	p->undelivered = true;
 	return VERDICT_NONE;

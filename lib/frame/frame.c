@@ -266,6 +266,34 @@ void frame_udp_write(uint8_t *p, const struct frame_ip *ip, uint16_t src, uint16
 	memcpy(p + 6, &field, 2);
 }
 
+bool frame_quote_read(struct frame_quote *q, unsigned family, const uint8_t *p, uint32_t n)
+{
+	uint32_t header = FRAME_IP6_LEN;
+	unsigned proto_at = 6, src_at = 8, ip_len = 16;
+
+	if (n == 0 || p[0] >> 4 != family)
+		return false;
+	if (family == 4) {
+		header = (p[0] & 15) * 4u;
+		proto_at = 9;
+		src_at = 12;
+		ip_len = 4;
+	}
+	if (header < FRAME_IP4_LEN || n <= header + FRAME_UDP_LEN ||
+	    p[proto_at] != FRAME_PROTO_UDP ||
+	    (family == 4 && (frame_be16(p + 6) & 0x1fff) != 0)) // a later fragment has no ports
+		return false;
+	*q = (struct frame_quote){
+		.src = p + src_at,
+		.dst = p + src_at + ip_len,
+		.payload = p + header + FRAME_UDP_LEN,
+		.len = n - header - FRAME_UDP_LEN,
+		.src_port = frame_be16(p + header),
+		.dst_port = frame_be16(p + header + 2),
+	};
+	return true;
+}
+
 enum verdict frame_arp_read(struct frame_arp *a, const uint8_t *p, uint32_t n)
 {
 	static const uint8_t head[6] = {0, 1, 8, 0, 6, 4}; // Ethernet, IPv4

@@ -118,6 +118,19 @@ bool frame_udp_sum_ok(const struct frame_ip *ip, const uint8_t *p, const struct 
 void frame_udp_write(uint8_t *p, const struct frame_ip *ip, uint16_t src, uint16_t dst,
 		     uint32_t payload, bool sum);
 
+// What an ICMP error quotes of a UDP datagram (RFC 792; RFC 4443 s3.1): the start of the packet,
+// cut anywhere behind its ports. Its length fields and sums tell of the whole: they are not looked
+// at.
+struct frame_quote {
+	const uint8_t *src, *dst; // addresses, 4 or 16 bytes
+	const uint8_t *payload;	  // of the datagram, as much as there is: at least one byte
+	uint32_t len;
+	uint16_t src_port, dst_port;
+};
+// family: of the error. False: something else than a datagram, not its beginning, or too little of
+// it.
+bool frame_quote_read(struct frame_quote *q, unsigned family, const uint8_t *p, uint32_t n);
+
 struct frame_arp {
 	const uint8_t *sender_mac, *sender_ip, *target_ip;
 	bool request;

@@ -16,6 +16,7 @@
 #define DIALOGS	       4
 #define SENDS_PER_STEP 20000 // retransmissions of hours; far below what a loop would make
 #define DRAIN	       TICK_S(400)
+#define QUOTE_MAX      1200u // of a message of ours in an ICMP error
 
 struct fuzz {
 	const uint8_t *at, *end;
@@ -23,6 +24,7 @@ struct fuzz {
 	struct network net;
 	struct dialog *dialog[2][DIALOGS]; // by peer; NULL = none yet
 	struct text last[2];		   // what each peer sent last
+	struct text sent;		   // what verge sent last
 	unsigned sends;
 };
 
@@ -57,6 +59,8 @@ static void on_leaving(void *ctx, struct peer *to, const struct flow *flow, cons
 	else
 		FUZZ_ASSERT(memmem(bytes, len, "SIP/2.0", 7) != NULL &&
 			    memmem(bytes, len, "\r\n\r\n", 4) != NULL);
+	f->sent.len = len < QUOTE_MAX ? len : QUOTE_MAX;
+	f->sent.bytes = (const uint8_t *)arena_strndup(&f->arena, (const char *)bytes, f->sent.len);
 }
 
 static void on_arrived(void *ctx, struct peer *at, struct arrival *arrival, const char *why)
@@ -241,6 +245,15 @@ static void give_order(struct fuzz *f)
 	world_settle(w);
 }
 
+// An ICMP error quotes what verge sent last, whole, cut or a little wrong.
+static void give_quote(struct fuzz *f)
+{
+	struct text quote = mutate(f, f->sent);
+
+	if (quote.bytes != NULL)
+		world_unreachable(&f->net.world, quote.bytes, quote.len);
+}
+
 static void pass_time(struct fuzz *f, unsigned kind)
 {
 	struct world *w = &f->net.world;
@@ -299,7 +312,10 @@ static void step(struct fuzz *f)
 		f->net.world.memory.no_text = (op & 6) == 2;
 		break;
 	default:
-		f->net.peer[side]->silent = next(f) & 1;
+		op = next(f);
+		f->net.peer[side]->silent = op & 1;
+		if (op & 2)
+			give_quote(f);
 		break;
 	}
 	f->sends = 0;

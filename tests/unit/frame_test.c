@@ -311,6 +311,51 @@ static void beginnings(void **)
 	}
 }
 
+// What is left of a datagram in an ICMP error.
+static void quotes(void **)
+{
+	static const struct {
+		const char *shows;
+		uint8_t at, value; // one byte of a good packet changed
+		uint32_t n;	   // bytes that there are
+		bool good;
+	} rows[] = {
+		{"cut in the payload", 0, 0x45, 30, true},
+		{"one byte of payload", 0, 0x45, 29, true},
+		{"RFC 792's least: the ports only", 0, 0x45, 28, false},
+		{"nothing", 0, 0x45, 0, false},
+		{"cut header", 0, 0x45, 12, false},
+		{"of the other family", 0, 0x65, 30, false},
+		{"header of 16 bytes", 0, 0x44, 30, false},
+		{"header longer than the quote", 0, 0x4f, 30, false},
+		{"of TCP", 9, 6, 30, false},
+		{"its length is not looked at", 2, 0xff, 30, true},
+		{"first fragment", 6, 0x20, 30, true},
+		{"a later fragment: what stands there are no ports", 7, 1, 30, false},
+	};
+	static const uint8_t src[4] = {10, 1, 2, 3}, dst[4] = {10, 1, 2, 4};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		uint8_t packet[30], *p = guard_room(0, rows[i].n);
+		struct frame_ip ip = {.src = src, .dst = dst, .family = 4};
+		struct frame_quote q;
+
+		frame_ip4_write(packet, src, dst, FRAME_PROTO_UDP, 10);
+		frame_udp_write(packet + 20, &ip, 5060, 5070, 2, true);
+		memcpy(packet + 28, "IN", 2);
+		packet[rows[i].at] = rows[i].value;
+		memcpy(p, packet, rows[i].n);
+		if (frame_quote_read(&q, 4, p, rows[i].n) != rows[i].good)
+			fail_msg("%s", rows[i].shows);
+		if (!rows[i].good)
+			continue;
+		assert_true(q.src == p + 12 && q.dst == p + 16 && q.payload == p + 28);
+		assert_int_equal(q.len, rows[i].n - 28);
+		assert_int_equal(q.src_port, 5060);
+		assert_int_equal(q.dst_port, 5070);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -318,6 +363,7 @@ int main(void)
 		cmocka_unit_test(ip6_headers), cmocka_unit_test(udp_checksums),
 		cmocka_unit_test(neighbours),  cmocka_unit_test(keepalives),
 		cmocka_unit_test(call_ids),    cmocka_unit_test(beginnings),
+		cmocka_unit_test(quotes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
