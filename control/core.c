@@ -56,6 +56,14 @@ const struct config_timer *core_timer_config(const struct control *c, unsigned t
 	return trunk < c->config->n_trunks ? &c->config->trunks[trunk].timer : &unknown;
 }
 
+const struct config_timer *core_leg_timer(const struct control *c, unsigned kept, unsigned trunk)
+{
+	const struct config *config = config_kept_of(&c->kept, kept, (uint16_t)trunk);
+
+	return trunk < config->n_trunks ? &config->trunks[trunk].timer
+					: core_timer_config(c, trunk);
+}
+
 void core_order(struct control *c, unsigned worker, const struct order *order)
 {
 	c->stats.orders++;
@@ -148,6 +156,7 @@ struct control_leg *core_leg_make(struct control *c, unsigned worker, const stru
 	leg->call = event->call;
 	leg->gen = event->gen;
 	leg->trunk = event->trunk;
+	leg->kept = event->kept;
 	leg->worker = (uint8_t)worker;
 	leg->side = event->side;
 	b = bucket_of(c, worker, event->call, event->side);
@@ -228,6 +237,7 @@ static void use_config(struct control *c, const struct config *config)
 	const struct config *old = c->config;
 
 	c->config = config;
+	config_kept_put(&c->kept, config);
 	if (grow_trunks(c, config->n_trunks) != 0) {
 		c->stats.no_memory++;
 		core_log(c, CONTROL_ERROR, "config", "no_memory_for_trunks");

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "config/config.h"
+#include "config/config_kept.h"
 #include "control/cdr.h"
 #include "control/control.h"
 #include "control/heap.h"
@@ -35,6 +36,7 @@ struct control_leg {
 	uint32_t call, gen;
 	uint16_t trunk;
 	uint8_t worker, side;
+	uint8_t kept;	     // place of the snapshot that the call began with
 	uint8_t stage;	     // enum leg_stage
 	uint8_t method;	     // enum refresh_method to send, or sent last
 	uint8_t missing;     // bit per refresh_method that this peer has shown not to have
@@ -93,6 +95,7 @@ struct core_round {
 
 struct control {
 	const struct config *config;
+	struct config_kept kept; // it, and those that calls in progress go by
 	struct control_callbacks cb;
 	struct trunk_live *live;
 	unsigned workers;
@@ -114,7 +117,9 @@ struct control {
 
 // core.c
 struct control_trunk *core_trunk(const struct control *c, unsigned trunk); // NULL: no such trunk
+// Settings of a trunk now; of one of its legs, whose call began with the snapshot at a place.
 const struct config_timer *core_timer_config(const struct control *c, unsigned trunk);
+const struct config_timer *core_leg_timer(const struct control *c, unsigned kept, unsigned trunk);
 const char *core_trunk_name(const struct control *c, unsigned trunk);
 // Identity of a call across workers and generations, never 0.
 uint64_t core_call_key(unsigned worker, uint32_t call, uint32_t gen);
@@ -150,10 +155,10 @@ void refresh_retry(struct control *c, struct control_leg *leg); // its timer fir
 // answered, and in the trunk's counters as result (RETRY: another method takes its place).
 void refresh_unanswered(struct control *c, struct control_leg *leg, enum refresh_result result);
 const char *refresh_method_word(enum refresh_method method);
-struct st_policy refresh_policy(const struct control *c, unsigned trunk);
-// What the next refresh will probably be sent by. leg may be NULL.
-enum refresh_method refresh_expected(const struct control *c, unsigned id,
-				     const struct control_leg *leg, uint32_t peer_allow);
+struct st_policy refresh_policy(const struct control *c, unsigned kept, unsigned trunk);
+// What the next refresh of a leg will probably be sent by. leg: what is remembered of it, or NULL.
+enum refresh_method refresh_expected(const struct control *c, const struct leg_view *view,
+				     const struct control_leg *leg);
 // pace.c
 void pace_submit(struct control *c, struct control_leg *leg);
 void pace_run(struct control *c, struct control_trunk *trunk); // its timer fired
@@ -178,7 +183,7 @@ void learn_life(struct control *c, unsigned id);
 void learn_outage(struct control *c, unsigned id); // no peer of the trunk answers
 void learn_publish(struct control *c, struct control_trunk *trunk);
 // Whether session timers of this trunk, or of this User-Agent on it, are not to end calls now.
-bool learn_is_observed(const struct control *c, unsigned id, uint64_t agent);
+bool learn_is_observed(const struct control *c, unsigned kept, unsigned id, uint64_t agent);
 // peers.c
 void peers_configure(struct control *c, const struct config *old); // old: NULL at start
 void peers_keepalive(struct control *c, struct control_peer *peer);

@@ -330,10 +330,10 @@ static bool agent_is_observed(const struct trunk_facts *f, uint64_t agent, bool 
 	return trunk_is && !proven;
 }
 
-bool learn_is_observed(const struct control *c, unsigned id, uint64_t agent)
+bool learn_is_observed(const struct control *c, unsigned kept, unsigned id, uint64_t agent)
 {
 	const struct control_trunk *trunk = core_trunk(c, id);
-	const struct config_timer *timer = core_timer_config(c, id);
+	const struct config_timer *timer = core_leg_timer(c, kept, id);
 
 	if (trunk == NULL)
 		return false;
@@ -357,7 +357,8 @@ void learn_publish(struct control *c, struct control_trunk *trunk)
 			 facts[FACT_UPDATE].state == FACT_SUPPORTED;
 	uint32_t flags = 0;
 
-	if (timer->mode != CONFIG_TIMER_MODE_OBSERVE && learn_is_observed(c, trunk->id, 0))
+	if (timer->mode != CONFIG_TIMER_MODE_OBSERVE &&
+	    learn_is_observed(c, c->config->kept, trunk->id, 0))
 		flags |= TRUNK_LIVE_OBSERVE;
 	if (free_choice && no_update)
 		flags |= TRUNK_LIVE_NO_UPDATE;

@@ -149,28 +149,58 @@ void loop_close(struct loop *l)
 
 // Configuration.
 
-int loop_publish(struct loop *l, struct config *config)
+void loop_own_config(struct loop *l, struct config *config)
+{
+	l->config = config;
+	l->owned[config->kept] = config;
+	config_kept_put(&l->kept, config);
+}
+
+void loop_free_configs(struct loop *l)
+{
+	for (unsigned i = 0; i < CONFIG_KEPT; i++)
+		config_free(l->owned[i]);
+}
+
+// A worker stands still. What it has not taken, and what it reads meanwhile, is never given back;
+// the others return to the snapshot of before.
+static void unpublish(struct loop *l, struct config *config, int rc)
 {
 	struct config *old = l->config;
-	int rc = dataplane_configure(l->dp, config);
 
+	log_event(l->log, CONTROL_ERROR, "config", "publish_failed error=\"%s\"",
+		  strerrordesc_np(-rc));
+	loop_own_config(l, config);
+	loop_own_config(l, old);
+	(void)dataplane_configure(l->dp, old);
+	control_reload_failed(l->control);
+}
+
+int loop_publish(struct loop *l, struct config *config)
+{
+	uint32_t calls[CONFIG_KEPT];
+	struct config *gone;
+	int rc;
+
+	dataplane_kept_calls(l->dp, calls);
+	config->kept = (uint8_t)config_kept_choose(&l->kept, config, calls);
+	gone = l->owned[config->kept];
+	if (gone != NULL && gone != l->config && calls[config->kept] != 0)
+		log_event(l->log, CONTROL_WARNING, "config", "calls_moved calls=%u from_version=%u",
+			  calls[config->kept], gone->version);
+	rc = dataplane_configure(l->dp, config);
 	if (rc != 0) {
-		log_event(l->log, CONTROL_ERROR, "config", "publish_failed error=\"%s\"",
-			  strerrordesc_np(-rc));
-		config_free(config);
-		control_reload_failed(l->control);
+		unpublish(l, config, rc);
 		return rc;
 	}
-	l->config = config;
+	loop_own_config(l, config);
 	control_configure(l->control, config, dataplane_now());
 	if (log_configure(l->log, &config->log) != 0)
 		log_event(l->log, CONTROL_WARNING, "config",
 			  "log_areas_wrong hint=\"each is area=level\"");
 	cdr_file_configure(l->cdr, &config->cdr, loop_unix_us());
 	taps_configure(l);
-	if (config->program != NULL)
-		rules_inherit(config->program, old->program);
-	config_free(old);
+	config_free(gone);
 	log_event(l->log, CONTROL_INFO, "config", "published version=%u trunks=%u", config->version,
 		  config->n_trunks);
 	return 0;

@@ -4,6 +4,7 @@
 // system.control_core.
 #pragma once
 
+#include "config/config_kept.h"
 #include "control/cdr_file.h"
 #include "control/cli.h"
 #include "control/control_view.h"
@@ -23,9 +24,11 @@ enum loop_state {
 };
 
 struct loop {
-	const char *path;	       // of the configuration
-	struct config *config;	       // in use
-	struct config_machine machine; // what numbers are checked against
+	const char *path;		   // of the configuration
+	struct config *config;		   // in use
+	struct config_kept kept;	   // it, and those that calls in progress go by,
+	struct config *owned[CONFIG_KEPT]; // to be given back
+	struct config_machine machine;	   // what numbers are checked against
 	struct log *log;
 	struct cdr_file *cdr;
 	struct dataplane *dp;
@@ -67,6 +70,9 @@ void loop_stop(struct loop *l);
 int loop_reload(struct loop *l, struct config_errors *errors);
 // Use a snapshot that has been checked; the loop's from now on, also if it cannot be used.
 int loop_publish(struct loop *l, struct config *config);
+// The first snapshot, before anything runs; and all of them, after.
+void loop_own_config(struct loop *l, struct config *config);
+void loop_free_configs(struct loop *l);
 // Calls that exist now, over all workers.
 uint64_t loop_calls(const struct loop *l);
 

@@ -204,6 +204,8 @@ static int read_config(struct loop *l)
 	if (rc != 0 && errors.n == 0)
 		fprintf(stderr, "verge: %s: %s\n", l->path, strerrordesc_np(-rc));
 	config_errors_free(&errors);
+	if (rc == 0)
+		loop_own_config(l, l->config);
 	return rc;
 }
 
@@ -229,7 +231,7 @@ static int serve(const char *path)
 	log_event(l.log, CONTROL_INFO, "stop", "stopped status=%d", rc == 0 ? 0 : 1);
 	close(l.signals);
 	free(l.live);
-	config_free(l.config);
+	loop_free_configs(&l);
 	log_free(l.log);
 	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

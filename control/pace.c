@@ -32,7 +32,7 @@ static uint32_t rate_of(const struct control *c, const struct control_trunk *tru
 // deadline).
 static void hedge(struct control *c, struct control_leg *leg)
 {
-	const struct config_timer *timer = core_timer_config(c, leg->trunk);
+	const struct config_timer *timer = core_leg_timer(c, leg->kept, leg->trunk);
 	tick_t left = leg->expiry_tk > c->now ? leg->expiry_tk - c->now : 0;
 
 	if (leg->method != REFRESH_UPDATE || left >= LADDER || !leg->has_sdp ||

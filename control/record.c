@@ -57,7 +57,8 @@ static void write_cdr(struct control *c, unsigned worker, const struct call_reco
 			.trunk = core_trunk(c, trunk) != NULL ? core_trunk_name(c, trunk) : NULL,
 			.attempts = attempts[side].list,
 			.n_attempts = attempts[side].n,
-			.observed = leg != NULL && learn_is_observed(c, trunk, leg->agent),
+			.observed =
+				leg != NULL && learn_is_observed(c, leg->kept, trunk, leg->agent),
 		};
 	}
 	cdr_put(&o, &cdr);

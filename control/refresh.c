@@ -2,6 +2,7 @@
 // Session refreshes that verge originates: by which method, and what follows from each answer (RFC
 // 4028 s10, RFC 3261 s14.1; INTEROP P8, P13-P16). The table of outcomes is lib/session_timer's;
 // here are the leg's memory, the trunk's experience and the clockwork around it.
+#include "b2bua/engine.h"
 #include "config/config_policy.h"
 #include "control/core.h"
 
@@ -24,12 +25,12 @@ const char *refresh_method_word(enum refresh_method method)
 	return method < REFRESH_METHOD_N ? method_words[method] : "none";
 }
 
-struct st_policy refresh_policy(const struct control *c, unsigned trunk)
+struct st_policy refresh_policy(const struct control *c, unsigned kept, unsigned trunk)
 {
 	const struct control_trunk *ct = core_trunk(c, trunk);
 	struct st_policy policy;
 
-	config_policy(&policy, core_timer_config(c, trunk));
+	config_policy(&policy, core_leg_timer(c, kept, trunk));
 	policy.learned_min_se_s = ct != NULL ? ct->facts.min_se_s : 0;
 	return policy;
 }
@@ -77,7 +78,8 @@ static bool update_is_doubtful(struct control *c, const struct control_leg *leg)
 static enum refresh_method first_method(struct control *c, struct control_leg *leg,
 					enum refresh_method suggested)
 {
-	bool free_choice = core_timer_config(c, leg->trunk)->method == CONFIG_REFRESH_METHOD_AUTO;
+	bool free_choice =
+		core_leg_timer(c, leg->kept, leg->trunk)->method == CONFIG_REFRESH_METHOD_AUTO;
 
 	if (!free_choice || !leg->has_sdp)
 		return suggested;
@@ -96,11 +98,12 @@ static enum refresh_method first_method(struct control *c, struct control_leg *l
 	return update_is_doubtful(c, leg) ? REFRESH_INVITE : suggested;
 }
 
-enum refresh_method refresh_expected(const struct control *c, unsigned id,
-				     const struct control_leg *leg, uint32_t peer_allow)
+enum refresh_method refresh_expected(const struct control *c, const struct leg_view *view,
+				     const struct control_leg *leg)
 {
-	const struct control_trunk *trunk = core_trunk(c, id);
-	const struct config_timer *timer = core_timer_config(c, id);
+	const struct control_trunk *trunk = core_trunk(c, view->trunk);
+	const struct config_timer *timer = core_leg_timer(c, view->kept, view->trunk);
+	uint32_t peer_allow = view->timer.peer_allow;
 	uint64_t agent = leg != NULL ? leg->agent : 0;
 
 	if (timer->method == CONFIG_REFRESH_METHOD_INVITE ||
@@ -242,7 +245,7 @@ static enum cause cause_of(enum st_why why)
 static struct st_next_step judge(struct control *c, struct control_leg *leg,
 				 const struct event *event)
 {
-	struct st_policy policy = refresh_policy(c, leg->trunk);
+	struct st_policy policy = refresh_policy(c, leg->kept, leg->trunk);
 	struct st_leg st = leg_of(leg, &policy);
 	const struct config_trunk *trunk = &c->config->trunks[leg->trunk];
 	struct st_result result = {

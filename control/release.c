@@ -106,10 +106,10 @@ static enum cause expiry_cause(const struct control_leg *leg)
 void release_expired(struct control *c, unsigned worker, const struct event *event)
 {
 	struct control_leg *leg = core_leg(c, worker, event->call, event->gen, event->side);
-	const struct config_timer *timer = core_timer_config(c, event->trunk);
+	const struct config_timer *timer = core_leg_timer(c, event->kept, event->trunk);
 	bool local = event->expired.timer.role == ST_ROLE_LOCAL;
 	enum cause cause = local ? expiry_cause(leg) : CAUSE_SESSION_EXPIRED;
-	bool keep = learn_is_observed(c, event->trunk, event->expired.agent) ||
+	bool keep = learn_is_observed(c, event->kept, event->trunk, event->expired.agent) ||
 		    timer->on_expiry == CONFIG_ON_FAILURE_WARN ||
 		    (local && timer->on_refresh_failure == CONFIG_ON_FAILURE_WARN);
 
@@ -124,8 +124,8 @@ void release_expired(struct control *c, unsigned worker, const struct event *eve
 void release_failed(struct control *c, struct control_leg *leg, enum cause cause,
 		    const struct event *event)
 {
-	const struct config_timer *timer = core_timer_config(c, leg->trunk);
-	bool keep = learn_is_observed(c, leg->trunk, leg->agent) ||
+	const struct config_timer *timer = core_leg_timer(c, leg->kept, leg->trunk);
+	bool keep = learn_is_observed(c, leg->kept, leg->trunk, leg->agent) ||
 		    timer->on_refresh_failure == CONFIG_ON_FAILURE_WARN;
 
 	expire(c, leg->worker, event, leg, cause, keep);

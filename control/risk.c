@@ -70,7 +70,7 @@ static void count_due(struct control *c, bool local, tick_t at)
 bool control_is_overdue(const struct control *c, const struct leg_view *leg, tick_t now,
 			tick_t *deadline_tk)
 {
-	struct st_policy policy = refresh_policy(c, leg->trunk);
+	struct st_policy policy = refresh_policy(c, leg->kept, leg->trunk);
 	struct st_leg st = {
 		.expiry_tk = leg->expiry_tk, .se_s = leg->timer.se_s, .role = leg->timer.role};
 	tick_t interval = TICK_S(leg->timer.se_s);

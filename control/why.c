@@ -175,8 +175,7 @@ static void put_refresh(struct outbuf *o, const struct story *s)
 		outbuf_put_lit(o, "verge has nothing left to try and waits for the expiry");
 	} else {
 		outbuf_put_lit(o, "verge sends a refresh by ");
-		outbuf_put_str(o, refresh_method_word(refresh_expected(s->c, s->leg->trunk, known,
-								       s->leg->timer.peer_allow)));
+		outbuf_put_str(o, refresh_method_word(refresh_expected(s->c, s->leg, known)));
 		outbuf_put_char(o, ' ');
 		put_when(o, s, s->leg->refresh_tk);
 	}
@@ -185,7 +184,7 @@ static void put_refresh(struct outbuf *o, const struct story *s)
 
 static const char *kept_because(const struct story *s)
 {
-	const struct config_timer *timer = core_timer_config(s->c, s->leg->trunk);
+	const struct config_timer *timer = core_leg_timer(s->c, s->leg->kept, s->leg->trunk);
 	const struct trunk_facts *facts = control_facts(s->c, s->leg->trunk);
 	bool local = s->leg->timer.role == ST_ROLE_LOCAL;
 
@@ -225,12 +224,12 @@ void why_put_leg(struct outbuf *o, const struct why *why, unsigned side)
 {
 	const struct leg_view *leg = &why->view->legs[side];
 	struct story s = {.why = why, .c = why->control, .leg = leg, .side = side};
-	struct st_policy policy = refresh_policy(why->control, leg->trunk);
+	struct st_policy policy = refresh_policy(why->control, leg->kept, leg->trunk);
 	struct st_leg st = {
 		.expiry_tk = leg->expiry_tk, .se_s = leg->timer.se_s, .role = leg->timer.role};
 
 	s.known = core_leg(why->control, why->worker, why->view->call, why->view->gen, side);
-	s.observed = learn_is_observed(why->control, leg->trunk, leg->agent);
+	s.observed = learn_is_observed(why->control, leg->kept, leg->trunk, leg->agent);
 	s.deadline_tk = st_deadline(&policy, &st);
 	outbuf_put_str(o, side == SIDE_A ? "Ingress leg, trunk " : "Egress leg, trunk ");
 	jsonout_put_string(o, slice_of_str(core_trunk_name(why->control, leg->trunk)));

@@ -72,12 +72,18 @@ static int on_view(void *ctx, unsigned worker, uint32_t call, uint32_t gen, stru
 	return rc == 0 && view->gen != gen ? -ENOENT : rc;
 }
 
-static int load(struct world *w, const char *yaml)
+static void own_config(struct world *w, struct config *config)
+{
+	w->config[config->kept] = config;
+	config_kept_put(&w->kept, config);
+}
+
+static struct config *load(struct world *w, const char *yaml)
 {
 	struct config_errors errors = {0};
 	struct config *config = NULL;
-	const struct config *previous = w->n_configs != 0 ? world_config(w) : NULL;
-	int rc = config_load_text(&config, slice_of_str(yaml), "case", previous, NULL, &errors);
+	int rc = config_load_text(&config, slice_of_str(yaml), "case", world_config(w), NULL,
+				  &errors);
 
 	if (rc != 0 && errors.n != 0)
 		snprintf(w->error, sizeof(w->error), "configuration, line %u: %.200s",
@@ -85,10 +91,7 @@ static int load(struct world *w, const char *yaml)
 	else if (rc != 0)
 		snprintf(w->error, sizeof(w->error), "configuration: error %d", rc);
 	config_errors_free(&errors);
-	if (rc != 0 || w->n_configs == WORLD_CONFIGS_MAX)
-		return -1;
-	w->config[w->n_configs++] = config;
-	return 0;
+	return config;
 }
 
 // Zeroed pages that cost nothing until they are touched.
@@ -170,24 +173,40 @@ static void begin(struct world *w, const struct world_params *p)
 
 int world_init(struct world *w, const char *yaml, const struct world_params *params)
 {
+	struct config *config;
+
 	begin(w, params);
-	return load(w, yaml) == 0 ? start(w, params) : -1;
+	config = load(w, yaml);
+	if (config == NULL)
+		return -1;
+	own_config(w, config);
+	return start(w, params);
 }
 
 int world_start(struct world *w, struct config *config, const struct world_params *params)
 {
 	begin(w, params);
-	w->config[w->n_configs++] = config;
+	own_config(w, config);
 	return start(w, params);
 }
 
 int world_reload(struct world *w, const char *yaml)
 {
-	if (load(w, yaml) != 0)
+	uint32_t calls[CONFIG_KEPT] = {0};
+	struct config *config = load(w, yaml), *gone;
+
+	if (config == NULL)
 		return -1;
+	for (unsigned i = 0; i < w->workers; i++)
+		for (unsigned k = 0; k < CONFIG_KEPT; k++)
+			calls[k] += engine_kept_calls(w->engine[i], k);
+	config->kept = (uint8_t)config_kept_choose(&w->kept, config, calls);
+	gone = w->config[config->kept];
+	own_config(w, config);
 	for (unsigned i = 0; i < w->workers; i++)
 		engine_configure(w->engine[i], world_config(w));
 	control_configure(w->control, world_config(w), w->now);
+	config_free(gone);
 	world_settle(w);
 	return 0;
 }
@@ -199,7 +218,7 @@ void world_free(struct world *w)
 	world_memory_free(&w->memory);
 	for (unsigned i = 0; i < w->n_maps; i++)
 		munmap(w->map[i].mem, w->map[i].size);
-	for (unsigned i = 0; i < w->n_configs; i++)
+	for (unsigned i = 0; i < CONFIG_KEPT; i++)
 		config_free(w->config[i]);
 }
 

@@ -5,13 +5,13 @@
 // and the same inputs give the same outputs, byte for byte.
 #pragma once
 
+#include "config/config_kept.h"
 #include "control/control.h"
 #include "control/world_memory.h"
 #include "stat/verdict.h"
 
 #define WORLD_WORKERS_MAX 4
 #define WORLD_START_TK	  TICK_S(1000) // the clock of a new world
-#define WORLD_CONFIGS_MAX 16
 #define WORLD_ORDERS_MAX  4096
 #define WORLD_MAPS_MAX	  16
 
@@ -48,8 +48,8 @@ struct world {
 	struct engine_ops ops;
 	struct engine *engine[WORLD_WORKERS_MAX];
 	struct control *control;
-	struct config *config[WORLD_CONFIGS_MAX]; // the last one is in use
-	unsigned n_configs;
+	struct config_kept kept;	    // snapshot in use, and those that calls go by,
+	struct config *config[CONFIG_KEPT]; // to be given back
 	struct world_memory memory;
 	struct trunk_live *live;
 	struct trunk_stats *trunk_stats[WORLD_WORKERS_MAX];
@@ -75,9 +75,10 @@ void world_free(struct world *w);
 // Another configuration from now on.
 int world_reload(struct world *w, const char *yaml);
 
+// NULL: there was none that could be loaded.
 static inline const struct config *world_config(const struct world *w)
 {
-	return w->config[w->n_configs - 1];
+	return w->kept.now;
 }
 
 // One datagram from a peer: flow.local is verge's address, flow.peer the sender's.

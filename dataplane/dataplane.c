@@ -291,6 +291,14 @@ int dataplane_wait_all(struct dataplane *dp, const void *published, bool tap)
 	return 0;
 }
 
+void dataplane_kept_calls(const struct dataplane *dp, uint32_t calls[CONFIG_KEPT])
+{
+	memset(calls, 0, CONFIG_KEPT * sizeof(calls[0]));
+	for (unsigned i = 0; i < dp->n_workers; i++)
+		for (unsigned k = 0; k < CONFIG_KEPT && dp->workers[i].engine != NULL; k++)
+			calls[k] += engine_kept_calls(dp->workers[i].engine, k);
+}
+
 int dataplane_configure(struct dataplane *dp, const struct config *config)
 {
 	// release: pairs with the acquire in take_config(); publishes the snapshot's content.

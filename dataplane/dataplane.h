@@ -44,9 +44,12 @@ unsigned dataplane_records(struct dataplane *dp, unsigned worker, struct call_re
 // An order for a worker; copied. Where the ring is full it waits here, in order.
 void dataplane_order(struct dataplane *dp, unsigned worker, const struct order *order);
 
-// Use another snapshot from now on. Waits until every worker does, some milliseconds; then the old
-// one is free. Errors: -ETIMEDOUT a worker did not take it within a second: keep the old one.
+// Use another snapshot from now on. Waits until every worker does, some milliseconds; then the one
+// that had its place (config.kept) is free. Errors: -ETIMEDOUT a worker did not take it within a
+// second: it may do so at any time later, so neither is free.
 int dataplane_configure(struct dataplane *dp, const struct config *config);
+// How many calls go by the snapshot at each place (config/config_kept.h).
+void dataplane_kept_calls(const struct dataplane *dp, uint32_t calls[CONFIG_KEPT]);
 
 // Copies of messages (b2bua/tap.h) from now on; NULL ends them. Waits as dataplane_configure()
 // does, with its error; the filter before is free then.

@@ -221,7 +221,7 @@ static tick_t answer_longest(struct engine *e, uint32_t call)
 
 	for (unsigned side = 0; side < 2; side++) {
 		const struct leg *leg = engine_leg(e, call, side);
-		uint32_t longest = e->config->profiles[leg->profile].max_duration_s;
+		uint32_t longest = leg_profile(e, leg)->max_duration_s;
 
 		if (longest != 0 && (end == 0 || e->now + TICK_S(longest) < end))
 			end = e->now + TICK_S(longest);

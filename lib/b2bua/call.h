@@ -54,7 +54,7 @@ struct leg {
 	uint32_t update_in;    // the same for UPDATE while unanswered
 	uint32_t update_out;
 	uint16_t trunk;
-	uint16_t profile;
+	uint8_t kept;	 // place of the snapshot that the call goes by (config_kept.h)
 	uint8_t state;	 // enum leg_state
 	uint8_t auth_nc; // uses of LEG_TEXT_CHALLENGE so far; 0 = it is spent or there is none
 	uint16_t flags;	 // enum leg_flag

@@ -140,7 +140,7 @@ static uint32_t compose_options(const struct engine *e, const struct leg *leg,
 
 	leg_read_policy(e, leg, &policy);
 	options &= ~SIP_OPTION_BIT(TIMER);
-	if (e->config->profiles[leg->profile].reliable == CONFIG_RELIABLE_OFF)
+	if (leg_profile(e, leg)->reliable == CONFIG_RELIABLE_OFF)
 		options &= ~SIP_OPTION_BIT(REL100);
 	if (st_plain(&policy, &leg->st).supported)
 		options |= SIP_OPTION_BIT(TIMER);

@@ -6,6 +6,7 @@
 
 #include "b2bua/call.h"
 #include "base/outbuf.h"
+#include "config/config_kept.h"
 #include "rules/rules.h"
 #include "session_timer/session_timer.h"
 #include "sip/build.h"
@@ -25,8 +26,12 @@ enum timer_kind { TIMER_SESSION, TIMER_TRANSACTION, TIMER_KINDS };
 #define ENGINE_HELD 4 // calls that one input may change
 
 struct engine {
-	const struct config *config; // of new transactions; W: this worker between inputs
-	struct rules_program *rules; // likewise; NULL: none
+	const struct config *config; // of new calls and of what belongs to none; W: this worker
+				     // between inputs
+	struct config_kept kept; // those that calls go by
+	_Atomic uint32_t
+		kept_calls[CONFIG_KEPT]; // that began with each; W: this worker, R: control
+	bool has_rules, old_rules; // one of them has message rules; one that is not the present one
 	struct engine_params p;
 	struct call *calls;
 	struct leg *legs; // [2 * calls]
@@ -137,6 +142,9 @@ void leg_timer_view(const struct leg *leg, struct msg_timer *timer);
 
 // --- legs (leg.c)
 
+// The snapshot that a leg goes by, and its profile in it.
+const struct config *leg_config(const struct engine *e, const struct leg *leg);
+const struct config_profile *leg_profile(const struct engine *e, const struct leg *leg);
 // The session timer settings of a leg, with what control has learned about its trunk.
 void leg_read_policy(const struct engine *e, const struct leg *leg, struct st_policy *policy);
 // Spreads refreshes; the same for the life of the leg.

@@ -97,7 +97,12 @@ void engine_refuse_new(struct engine *e, bool refuse)
 void engine_configure(struct engine *e, const struct config *config)
 {
 	e->config = config;
-	e->rules = config->program;
+	config_kept_put(&e->kept, config);
+	e->old_rules = false;
+	for (unsigned i = 0; i < CONFIG_KEPT; i++)
+		e->old_rules |= i != config->kept && e->kept.at[i] != NULL &&
+				e->kept.at[i]->program != NULL;
+	e->has_rules = e->old_rules || config->program != NULL;
 	e->times = (struct txn_times){
 		.t1_us = config->timers.t1_ms * 1000,
 		.t2_us = config->timers.t2_ms * 1000,

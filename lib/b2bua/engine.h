@@ -102,9 +102,13 @@ size_t engine_footprint(const struct engine_params *params);
 // mem: engine_footprint() zeroed bytes at a multiple of 64, the caller's, kept until the end.
 struct engine *engine_init(void *mem, const struct engine_params *params, tick_t now);
 
-// Configuration for everything that begins from now on; the old snapshot may be freed after a grace
-// period. Must be called once before the first message.
+// Configuration for everything that begins from now on; calls in progress go on with the snapshot
+// that they began with (config/config_kept.h). The snapshot that had this one's place (config.kept)
+// may be freed after a grace period. Must be called once before the first message.
 void engine_configure(struct engine *e, const struct config *config);
+// How many calls go by the snapshot at a place. Any thread; what began before the last
+// engine_configure() that the reader knows of is counted.
+uint32_t engine_kept_calls(const struct engine *e, unsigned place);
 
 // From now on (until false) what would begin something new gets 503 with Retry-After, statelessly;
 // what belongs to a call or a transaction goes on. For messages that the worker has no time for.
@@ -159,6 +163,7 @@ int engine_check(
 struct leg_view {
 	struct msg_timer timer;
 	uint8_t state; // enum leg_state
+	uint8_t kept;  // place of the snapshot that its call began with
 	uint16_t trunk;
 	uint32_t local_cseq, remote_cseq;
 	uint16_t refreshes_sent, refreshes_received, refreshes_failed;

@@ -332,7 +332,7 @@ unsigned engine_message(struct engine *e, struct rx *rx, tick_t now)
 	e->rx = rx;
 	e->has_seen = false;
 	verdict = inbound_message(e, rx, (uint16_t)trunk);
-	if (e->rules != NULL)
+	if (e->has_rules)
 		manipulate_end(e, rx);
 	e->rx = NULL;
 	rx->has_ids = rx->has_token = rx->has_key = false;

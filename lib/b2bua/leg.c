@@ -7,6 +7,18 @@
 #include "config/config_policy.h"
 #include "dialog/dialog.h"
 
+const struct config *leg_config(const struct engine *e, const struct leg *leg)
+{
+	return config_kept_of(&e->kept, leg->kept, leg->trunk);
+}
+
+const struct config_profile *leg_profile(const struct engine *e, const struct leg *leg)
+{
+	const struct config *c = leg_config(e, leg);
+
+	return &c->profiles[c->trunks[leg->trunk].profile];
+}
+
 // What rules have said of the leg has the last word.
 static void leg_read_rules(const struct leg *leg, struct st_policy *policy)
 {
@@ -23,7 +35,7 @@ static void leg_read_rules(const struct leg *leg, struct st_policy *policy)
 
 void leg_read_policy(const struct engine *e, const struct leg *leg, struct st_policy *policy)
 {
-	const struct config_timer *t = &e->config->trunks[leg->trunk].timer;
+	const struct config_timer *t = &leg_config(e, leg)->trunks[leg->trunk].timer;
 	const struct trunk_live *live = &e->p.live[leg->trunk];
 	// relaxed: each word stands alone and may be late
 	uint32_t flags = atomic_load_explicit(&live->flags, memory_order_relaxed);
@@ -122,7 +134,7 @@ void leg_count_timer(struct engine *e, struct leg *leg, bool answered)
 
 tick_t leg_ring_timeout(const struct engine *e, const struct leg *leg)
 {
-	return TICK_S(e->config->profiles[leg->profile].ring_timeout_s);
+	return TICK_S(leg_profile(e, leg)->ring_timeout_s);
 }
 
 void leg_stop_timer(struct engine *e, struct leg *leg)
@@ -186,7 +198,7 @@ static bool leg_owns(const struct engine *e, const struct leg *leg, const struct
 
 void leg_aim(struct engine *e, struct leg *leg, const struct leg_text *text)
 {
-	const struct config_profile *profile = &e->config->profiles[leg->profile];
+	const struct config_profile *profile = leg_profile(e, leg);
 	struct dialog_route route = dialog_route(leg_text_part(text, LEG_TEXT_TARGET),
 						 leg_text_part(text, LEG_TEXT_ROUTES));
 	struct flow to = leg->flow;

@@ -15,7 +15,7 @@ unsigned local_options(struct engine *e, struct inbound *in)
 {
 	uint8_t room[512];
 	struct outbuf o = outbuf_of(room, sizeof(room));
-	struct leg leg = {.trunk = in->trunk, .flags = LEG_PROBE};
+	struct leg leg = {.trunk = in->trunk, .kept = e->config->kept, .flags = LEG_PROBE};
 	uint32_t options = SIP_OPTION_BIT(REL100) | SIP_OPTION_BIT(REPLACES);
 	struct st_policy policy;
 

@@ -10,6 +10,19 @@
 #include "session_timer/st_sent.h"
 #include "sip/edit.h"
 
+// Whether rules of any snapshot that calls go by are there for a trunk.
+static bool any_rules(const struct engine *e, uint16_t trunk, enum rule_direction direction)
+{
+	if (!e->has_rules)
+		return false;
+	if (rules_any(e->config->program, trunk, direction))
+		return true;
+	for (unsigned i = 0; e->old_rules && i < CONFIG_KEPT; i++)
+		if (e->kept.at[i] != NULL && rules_any(e->kept.at[i]->program, trunk, direction))
+			return true;
+	return false;
+}
+
 static void facts_of_call(const struct engine *e, struct rules_facts *f, uint32_t call)
 {
 	const struct leg *a = &e->legs[2 * call], *b = a + 1;
@@ -97,7 +110,8 @@ static void facts_of_inbound(struct engine *e, struct inbound *in, const struct 
 }
 
 // The message as rules left it takes the place of the one that arrived, in a buffer of its own.
-static bool take_edited(struct engine *e, struct inbound *in, const struct rules_result *r)
+static bool take_edited(struct engine *e, struct inbound *in, const struct rules_result *r,
+			struct rules_program *p)
 {
 	struct sip_buf *b = buf_get(e, r->len);
 	struct sip_class *class = &in->rx->class;
@@ -110,7 +124,7 @@ static bool take_edited(struct engine *e, struct inbound *in, const struct rules
 	if (sip_edit_apply(&o, in->msg, r->edits) != 0 ||
 	    sip_msg_parse(&e->edited, outbuf_slice(&o)) != 0 || e->edited.len != o.len ||
 	    sip_msg_repeats(&e->edited)) {
-		rules_blame(e->rules, e->p.worker);
+		rules_blame(p, e->p.worker);
 		buf_put(e, b);
 		return false;
 	}
@@ -137,8 +151,6 @@ static unsigned take_result(struct engine *e, struct inbound *in, const struct t
 	uint32_t call = t != NULL && txn_call(e, t) != NULL ? t->call : in->call;
 	unsigned side = t != NULL ? t->side : in->side;
 
-	if (r->changed && r->verdict == RULES_PASS && !take_edited(e, in, r))
-		return VERDICT_NONE;
 	e->mark.flags = flags_of(r);
 	e->mark.labels = r->labels;
 	e->mark.trace = r->trace;
@@ -151,15 +163,31 @@ static unsigned take_result(struct engine *e, struct inbound *in, const struct t
 	return r->verdict == RULES_REJECT ? reject(e, in, r) : VERDICT_NONE;
 }
 
+static const struct config *config_of_inbound(const struct engine *e, const struct inbound *in,
+					      const struct txn *t)
+{
+	if (t != NULL)
+		return txn_config(e, t);
+	return in->call != POOL_NONE ? leg_config(e, &e->legs[2 * in->call + in->side]) : e->config;
+}
+
 unsigned manipulate_in(struct engine *e, struct inbound *in, const struct txn *t)
 {
 	struct rules_facts facts;
 	struct rules_result result;
+	struct rules_program *p;
 
-	if (!rules_any(e->rules, in->trunk, RULE_IN))
+	if (!any_rules(e, in->trunk, RULE_IN))
 		return VERDICT_NONE;
 	facts_of_inbound(e, in, t, &facts);
-	if (!rules_apply(e->rules, e->p.worker, &facts, &result, NULL))
+	p = config_of_inbound(e, in, t)->program;
+	if (!rules_any(p, in->trunk, RULE_IN))
+		return VERDICT_NONE;
+	if (p != e->config->program)
+		facts.class = NULL; // it tells what the present rules look for
+	if (!rules_apply(p, e->p.worker, &facts, &result, NULL))
+		return VERDICT_NONE;
+	if (result.changed && result.verdict == RULES_PASS && !take_edited(e, in, &result, p))
 		return VERDICT_NONE;
 	return take_result(e, in, t, &result);
 }
@@ -179,9 +207,9 @@ void manipulate_end(struct engine *e, struct rx *rx)
 // --- what leaves
 
 // Rules of a trunk on a message of ours. *b may become another buffer, indexed in e->edited then.
-// False: nothing was changed or said.
-static bool run_out(struct engine *e, struct sip_buf **b, struct rules_facts *f,
-		    struct rules_result *r)
+// p: of the message's trunk. False: nothing was changed or said.
+static bool run_out(struct engine *e, struct rules_program *p, struct sip_buf **b,
+		    struct rules_facts *f, struct rules_result *r)
 {
 	struct sip_buf *made;
 	struct outbuf o;
@@ -190,7 +218,7 @@ static bool run_out(struct engine *e, struct sip_buf **b, struct rules_facts *f,
 		return false;
 	f->msg = &e->composed;
 	f->direction = RULE_OUT;
-	if (!rules_apply(e->rules, e->p.worker, f, r, NULL))
+	if (!rules_apply(p, e->p.worker, f, r, NULL))
 		return false;
 	if (!r->changed)
 		return true;
@@ -200,7 +228,7 @@ static bool run_out(struct engine *e, struct sip_buf **b, struct rules_facts *f,
 	o = outbuf_of(made->data, made->cap);
 	if (sip_edit_apply(&o, &e->composed, r->edits) != 0 ||
 	    sip_msg_parse(&e->edited, outbuf_slice(&o)) != 0 || e->edited.len != o.len) {
-		rules_blame(e->rules, e->p.worker);
+		rules_blame(p, e->p.worker);
 		buf_put(e, made);
 		return false;
 	}
@@ -240,12 +268,16 @@ struct sip_buf *manipulate_request(struct engine *e, struct txn *t, struct sip_b
 {
 	struct rules_facts facts;
 	struct rules_result result;
+	struct rules_program *p;
 	struct st_seen sent;
 
-	if (!rules_any(e->rules, t->trunk, RULE_OUT))
+	if (!any_rules(e, t->trunk, RULE_OUT))
+		return b;
+	p = txn_config(e, t)->program;
+	if (!rules_any(p, t->trunk, RULE_OUT))
 		return b;
 	facts_of_txn(e, t, &facts);
-	if (!run_out(e, &b, &facts, &result))
+	if (!run_out(e, p, &b, &facts, &result))
 		return b;
 	take_marks(e, t, &result);
 	if (has_timer && result.changed) {
@@ -278,11 +310,15 @@ struct sip_buf *manipulate_response(struct engine *e, const struct txn *t, struc
 {
 	struct rules_facts facts;
 	struct rules_result result;
+	struct rules_program *p;
 
-	if (!rules_any(e->rules, t->trunk, RULE_OUT))
+	if (!any_rules(e, t->trunk, RULE_OUT))
+		return b;
+	p = txn_config(e, t)->program;
+	if (!rules_any(p, t->trunk, RULE_OUT))
 		return b;
 	facts_of_txn(e, t, &facts);
-	if (!run_out(e, &b, &facts, &result))
+	if (!run_out(e, p, &b, &facts, &result))
 		return b;
 	take_marks(e, t, &result);
 	if (has_timer && result.changed && e->edited.status / 100 == 2)
@@ -299,7 +335,7 @@ struct sip_buf *manipulate_plain(struct engine *e, struct sip_buf *b, uint16_t t
 	struct rules_result result;
 	struct slice method;
 
-	if (b == NULL || !rules_any(e->rules, trunk, RULE_OUT) ||
+	if (b == NULL || !rules_any(e->config->program, trunk, RULE_OUT) ||
 	    sip_msg_parse(&e->composed, slice_of(b->data, b->len)) != 0)
 		return b;
 	method = e->composed.method_token;
@@ -311,6 +347,6 @@ struct sip_buf *manipulate_plain(struct engine *e, struct sip_buf *b, uint16_t t
 		method = cseq.method_token;
 	}
 	facts.method = (uint8_t)sip_method_of(method);
-	(void)run_out(e, &b, &facts, &result);
+	(void)run_out(e, e->config->program, &b, &facts, &result);
 	return b;
 }

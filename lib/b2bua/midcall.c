@@ -271,7 +271,7 @@ static unsigned midcall_change(struct engine *e, struct inbound *in)
 		return midcall_refuse_with(e, in, conflict, outbuf_slice(&lines));
 	if (refresh)
 		return midcall_refresh(e, in);
-	if (up && e->config->profiles[leg->profile].midcall == CONFIG_MIDCALL_NONE)
+	if (up && leg_profile(e, leg)->midcall == CONFIG_MIDCALL_NONE)
 		return midcall_refuse(e, in, 488);
 	if (midcall_other_busy(e, other))
 		return up ? midcall_refuse(e, in, 491) : midcall_refuse_later(e, in);

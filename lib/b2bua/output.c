@@ -68,6 +68,7 @@ struct event *engine_event(struct engine *e, enum event_type type, uint32_t call
 	if (call != POOL_NONE) {
 		v->gen = e->calls[call].gen;
 		v->trunk = engine_leg(e, call, side)->trunk;
+		v->kept = engine_leg(e, call, side)->kept;
 	}
 	return v;
 }

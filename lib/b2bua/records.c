@@ -31,6 +31,16 @@ void engine_release_held(struct engine *e)
 	}
 }
 
+// One call more or less that goes by its snapshot.
+static void count_kept(struct engine *e, uint32_t call, uint32_t add)
+{
+	_Atomic uint32_t *n = &e->kept_calls[engine_leg(e, call, SIDE_A)->kept];
+
+	// relaxed: only this thread writes it; engine_kept_calls() says what its reader may believe
+	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + add,
+			      memory_order_relaxed);
+}
+
 uint32_t call_new(struct engine *e)
 {
 	uint32_t call = pool_get(&e->call_pool);
@@ -50,7 +60,9 @@ uint32_t call_new(struct engine *e)
 		memset(leg, 0, sizeof(*leg));
 		leg->invite_in = leg->invite_out = NO_TXN;
 		leg->update_in = leg->update_out = NO_TXN;
+		leg->kept = e->config->kept;
 	}
+	count_kept(e, call, 1);
 	stat_add(&e->p.stats->calls, 1);
 	return call;
 }
@@ -70,6 +82,7 @@ void call_free(struct engine *e, uint32_t call)
 		e->legs[id].state = LEG_NONE;
 	}
 	c->state = CALL_FREE;
+	count_kept(e, call, UINT32_MAX);
 	stat_sub(&e->p.stats->calls, 1);
 	pool_put(&e->call_pool, call);
 }

@@ -16,7 +16,7 @@ bool refresh_is_local(struct engine *e, const struct inbound *in, const struct l
 	const struct leg *leg = engine_leg(e, in->call, in->side);
 	struct slice body = leg_text_part(stored, LEG_TEXT_SDP);
 
-	if (e->config->profiles[leg->profile].midcall == CONFIG_MIDCALL_ALL)
+	if (leg_profile(e, leg)->midcall == CONFIG_MIDCALL_ALL)
 		return in->method == SIP_UPDATE && in->msg->body.len == 0;
 	if (sip_msg_has(in->msg, SIP_H_REPLACES))
 		return false;

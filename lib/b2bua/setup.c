@@ -259,7 +259,7 @@ bool setup_send_invite(struct engine *e, uint32_t call, const struct sip_msg *in
 	(void)sip_max_forwards_parse(&hops, sip_msg_value(invite, SIP_H_MAX_FORWARDS));
 	what.max_forwards = hops > 1 ? hops - 1u : 1;
 	what.require = leg_required(e, invite) & ~SIP_OPTION_BIT(TIMER);
-	if (e->config->profiles[leg->profile].reliable == CONFIG_RELIABLE_OFF)
+	if (leg_profile(e, leg)->reliable == CONFIG_RELIABLE_OFF)
 		what.require &= ~SIP_OPTION_BIT(REL100);
 	t->cseq = ++leg->local_cseq;
 	t->flags |= TXN_INITIAL | (invite->body.len == 0 ? TXN_OFFERLESS : TXN_HAS_OFFER);
@@ -309,7 +309,6 @@ static bool setup_try_peer(struct engine *e, uint32_t call, uint16_t trunk, unsi
 	memcpy(leg->flow.local_ip, own->ip.bytes, sizeof(leg->flow.local_ip));
 	memcpy(leg->flow.peer_ip, at->ip.bytes, sizeof(leg->flow.peer_ip));
 	leg->trunk = trunk;
-	leg->profile = t->profile;
 	leg->peer = (uint8_t)peer;
 	leg->flags = setup_probe(e, trunk);
 	leg->st.flags = ST_LEG_WE_INVITED;
@@ -394,7 +393,6 @@ static bool setup_begin(struct engine *e, struct inbound *in, uint32_t call, str
 	struct leg_text *text;
 
 	leg->trunk = in->trunk;
-	leg->profile = e->config->trunks[in->trunk].profile;
 	leg->flow = in->rx->flow;
 	leg->remote_cseq = in->cseq.number;
 	leg->state = LEG_INVITED;
@@ -421,7 +419,9 @@ static bool setup_begin(struct engine *e, struct inbound *in, uint32_t call, str
 // nothing.
 static unsigned setup_examine(struct engine *e, struct inbound *in)
 {
-	struct leg leg = {.trunk = in->trunk, .flags = LEG_PROBE | manipulate_flags(e)};
+	struct leg leg = {.trunk = in->trunk,
+			  .kept = e->config->kept,
+			  .flags = LEG_PROBE | manipulate_flags(e)};
 	struct st_policy policy;
 	struct st_headers headers;
 	unsigned code;

@@ -47,12 +47,21 @@ struct call *txn_call(struct engine *e, const struct txn *t)
 	return c != NULL && c->gen == t->call_gen && c->state != CALL_FREE ? c : NULL;
 }
 
+const struct config *txn_config(const struct engine *e, const struct txn *t)
+{
+	if (t->call == POOL_NONE || e->calls[t->call].gen != t->call_gen ||
+	    e->calls[t->call].state == CALL_FREE)
+		return e->config;
+	return config_kept_of(&e->kept, e->legs[2 * t->call + t->side].kept, t->trunk);
+}
+
 // Timer C is the profile's of the trunk that the INVITE went to.
 static struct txn_times txn_times_of(const struct engine *e, const struct txn *t)
 {
+	const struct config *c = txn_config(e, t);
 	struct txn_times times = e->times;
 
-	times.c_us = e->config->profiles[e->config->trunks[t->trunk].profile].timer_c_s * 1000000u;
+	times.c_us = c->profiles[c->trunks[t->trunk].profile].timer_c_s * 1000000u;
 	return times;
 }
 

@@ -41,6 +41,8 @@ uint32_t txn_index(const struct engine *e, const struct txn *t);
 struct txn *txn_at(struct engine *e, uint32_t index, uint32_t gen);
 // The call that it belongs to; NULL when that is gone.
 struct call *txn_call(struct engine *e, const struct txn *t);
+// The snapshot that it goes by: its call's, or the present one.
+const struct config *txn_config(const struct engine *e, const struct txn *t);
 // A request that crosses: the peer's transaction and ours on the other leg know each other.
 void txn_join(struct engine *e, struct txn *server, struct txn *client);
 struct txn *txn_pair(struct engine *e, const struct txn *t);

@@ -13,6 +13,7 @@
 #define CONFIG_NONE	  UINT16_MAX // no such trunk, port or profile
 #define CONFIG_MAX_PORTS  32
 #define CONFIG_MAX_TRUNKS 4096
+#define CONFIG_KEPT	  8  // snapshots that calls may go by at once
 #define CONFIG_MAX_PREFIX 63 // bytes of a route's prefix
 
 #define CONFIG_FIELD(field, key, type, ...) CONFIG_C_##type field;
@@ -120,6 +121,7 @@ struct config {
 	const struct config_route *routes; // in the order of the file
 	struct rule_book rules; // sets, and those of each trunk with its profile's before its own
 	uint32_t n_ports, n_profiles, n_trunks, n_routes;
+	uint8_t kept; // place among the snapshots that calls go by (config_kept.h); control sets it
 	uint32_t version;		      // counts snapshots since start, from 1
 	const uint16_t *names;		      // private to config.c: trunks by name
 	uint32_t names_mask;		      // likewise

@@ -23,7 +23,8 @@ int config_program(struct config *c, const struct config *previous, struct confi
 	struct rules_fault fault;
 	int rc;
 
-	if (c->rules.n_sets == 0 || !is_used(c))
+	// once there were rules there is a program, so that tags of calls keep their numbers
+	if (!is_used(c) && (previous == NULL || previous->program == NULL))
 		return 0;
 	rc = rules_compile(&c->program, &c->rules, workers + 1,
 			   previous != NULL ? previous->program : NULL, &fault);

@@ -47,6 +47,7 @@ struct event {
 	uint8_t type;	// enum event_type
 	uint8_t side;	// SIDE_A, SIDE_B
 	uint8_t worker; // filled in by the shell
+	uint8_t kept;	// place of the snapshot that the call began with (config_kept.h)
 	uint16_t trunk; // of the leg
 	uint32_t call;	// index in the worker's calls
 	uint32_t gen;	// generation of that call

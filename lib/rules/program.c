@@ -17,7 +17,8 @@ struct compiler {
 	uint32_t n_headers;
 	struct classify_pattern *patterns;
 	uint32_t *lines; // of patterns
-	uint32_t n_patterns, room;
+	uint32_t n_patterns, users;
+	const struct rules_program *before; // or NULL
 };
 
 __attribute__((format(printf, 3, 4))) static int fault(struct compiler *c, uint32_t line,
@@ -318,6 +319,43 @@ static bool guards_of(const struct rules_program *p, const struct node *n, struc
 
 // --- a rule
 
+// The tally of the rule of this name in `before`, most often at the same number.
+static struct tally *tally_before(const struct rules_program *before, const struct rule *rule,
+				  struct slice set, uint32_t number)
+{
+	for (uint32_t i = 0; i < before->n_rules; i++) {
+		const struct code *code = &before->code[(number + i) % before->n_rules];
+
+		if (slice_eq(code->rule->name, rule->name) &&
+		    slice_eq(before->book->sets[code->set].name, set))
+			return code->tally;
+	}
+	return NULL;
+}
+
+static struct tally *take_tally(const struct compiler *c, const struct rule *rule, uint16_t set)
+{
+	size_t size = sizeof(struct tally) + c->users * sizeof(((struct tally *)NULL)->of[0]);
+	struct tally *t = NULL;
+
+	if (c->before != NULL && c->before->n_users == c->users)
+		t = tally_before(c->before, rule, c->p->book->sets[set].name, c->p->n_rules);
+	if (t == NULL) {
+		t = aligned_alloc(alignof(struct tally), size);
+		if (t == NULL)
+			return NULL;
+		memset(t, 0, size);
+	}
+	t->refs++;
+	return t;
+}
+
+static void tally_put(struct tally *t)
+{
+	if (t != NULL && --t->refs == 0)
+		free(t);
+}
+
 static int take_label(struct compiler *c, const struct rule_action *a, uint64_t *labels)
 {
 	struct rules_program *p = c->p;
@@ -340,12 +378,18 @@ static int take_label(struct compiler *c, const struct rule_action *a, uint64_t 
 static int compile_rule(struct compiler *c, const struct rule *rule, uint16_t set)
 {
 	struct rules_program *p = c->p;
-	struct code *code = &p->code[p->n_rules++];
+	struct code *code = &p->code[p->n_rules];
 	struct guards g = {0};
 	const struct regex *unused;
 	int rc;
 
-	*code = (struct code){.rule = rule, .set = set, .root = (uint16_t)p->n_nodes++};
+	*code = (struct code){.rule = rule,
+			      .tally = take_tally(c, rule, set),
+			      .set = set,
+			      .root = (uint16_t)p->n_nodes++};
+	p->n_rules++;
+	if (code->tally == NULL)
+		return -ENOMEM;
 	if (!rule_check(rule, &c->fault->line, c->fault->text))
 		return -EINVAL;
 	rc = compile_node(c, code->root, &rule->when);
@@ -473,11 +517,10 @@ static int make_users(struct rules_program *p, uint32_t users)
 		if (u == NULL)
 			return -ENOMEM;
 		memset(u, 0, sizeof(*u));
+		u->number = p->n_users;
 		p->users[p->n_users++] = u;
-		u->counts = calloc(p->n_rules + 1, sizeof(*u->counts));
 		u->regex = regex_scratch_make();
-		if (u->counts == NULL || u->regex == NULL ||
-		    classify_scratch_make(&u->scratch, p->db) != 0)
+		if (u->regex == NULL || classify_scratch_make(&u->scratch, p->db) != 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -504,11 +547,10 @@ static int make_tables(struct rules_program *p, uint32_t users)
 	p->by_guard = calloc(nodes + RULES_HEADERS + 2, sizeof(*p->by_guard));
 	p->chains = calloc(2 * (size_t)book->n_trunks + 1, sizeof(*p->chains));
 	p->of_trunk = calloc((size_t)book->n_trunks + 1, sizeof(*p->of_trunk));
-	p->past = calloc(rules, sizeof(*p->past));
 	p->users = calloc(users + 1, sizeof(*p->users));
 	return p->code != NULL && p->nodes != NULL && p->regexes != NULL && p->guards != NULL &&
 			       p->guarded != NULL && p->by_guard != NULL && p->chains != NULL &&
-			       p->of_trunk != NULL && p->past != NULL && p->users != NULL
+			       p->of_trunk != NULL && p->users != NULL
 		       ? 0
 		       : -ENOMEM;
 }
@@ -560,7 +602,7 @@ int rules_compile(struct rules_program **out, const struct rule_book *book, uint
 		  const struct rules_program *before, struct rules_fault *fault)
 {
 	struct rules_program *p = calloc(1, sizeof(*p));
-	struct compiler c = {.p = p, .fault = fault};
+	struct compiler c = {.p = p, .fault = fault, .users = users, .before = before};
 	int rc = -ENOMEM;
 
 	*out = NULL;
@@ -597,7 +639,6 @@ void rules_free(struct rules_program *p)
 	for (uint32_t i = 0; i < p->n_users; i++) {
 		classify_scratch_free(p->users[i]->scratch);
 		regex_scratch_free(p->users[i]->regex);
-		free(p->users[i]->counts);
 		free(p->users[i]);
 	}
 	for (uint32_t i = 0; i < p->n_chains; i++) {
@@ -605,6 +646,8 @@ void rules_free(struct rules_program *p)
 		free(p->chains[i].place);
 		free(p->chains[i].always);
 	}
+	for (uint32_t i = 0; i < p->n_rules; i++)
+		tally_put(p->code[i].tally);
 	for (uint32_t i = 0; i < p->n_regexes; i++)
 		regex_free(p->regexes[i]);
 	classify_db_free(p->db);
@@ -616,7 +659,6 @@ void rules_free(struct rules_program *p)
 	free(p->by_guard);
 	free(p->chains);
 	free(p->of_trunk);
-	free(p->past);
 	free(p->users);
 	free(p);
 }

@@ -30,8 +30,18 @@ struct node {
 	uint8_t head[2];	   // header, of AGENT both; or PROGRAM_NO_HEAD
 };
 
+// What a rule has done. The program that takes the place of this one has the same tally where it
+// has the same rule, so that counters go on, also while calls still go by the older program.
+struct tally {
+	uint32_t refs; // programs; W, R: control
+	struct {
+		alignas(64) struct rules_counts counts; // W: the user, R: any (relaxed)
+	} of[];						// by user
+};
+
 struct code { // a rule
 	const struct rule *rule;
+	struct tally *tally;
 	uint16_t set;
 	uint16_t root;	      // node
 	uint32_t regex;	      // of its actions: index of the first, one each
@@ -58,11 +68,11 @@ struct chain {
 struct user {
 	struct classify_scratch *scratch;
 	struct regex_scratch *regex;
-	struct rules_counts *counts; // [n_rules], W: the user, R: any (relaxed)
-	struct sip_class class;	     // of messages of ours
-	uint32_t last;		     // rule that changed the message last
-	bool begun;		     // draft holds the message
-	uint64_t dirty;		     // headers changed so far
+	struct sip_class class; // of messages of ours
+	uint32_t number;
+	uint32_t last;	// rule that changed the message last
+	bool begun;	// draft holds the message
+	uint64_t dirty; // headers changed so far
 	struct rules_result result;
 	struct sip_edits edits;
 	uint64_t candidates[RULE_MAX_RULES / 64];
@@ -77,11 +87,10 @@ struct rules_program {
 	struct node *nodes;
 	struct regex **regexes; // of nodes, then of actions; some NULL
 	uint16_t *guards;
-	uint16_t *guarded;	   // rules by guard, those of one together
-	uint32_t *by_guard;	   // where they begin, by program_guard()
-	struct chain *chains;	   // [n_chains]
-	uint16_t (*of_trunk)[2];   // [n_trunks] chain number + 1; 0: none
-	struct rules_counts *past; // [n_rules] of earlier programs; W, R: control
+	uint16_t *guarded;	 // rules by guard, those of one together
+	uint32_t *by_guard;	 // where they begin, by program_guard()
+	struct chain *chains;	 // [n_chains]
+	uint16_t (*of_trunk)[2]; // [n_trunks] chain number + 1; 0: none
 	struct classify_db *db;
 	struct user **users; // [n_users]
 	struct rule_header heads[RULES_HEADERS];

@@ -209,7 +209,7 @@ static void run_rule(struct run *r, uint32_t place, const struct rules_watch *wa
 {
 	uint32_t number = r->chain->rules[place];
 	const struct code *code = &r->p->code[number];
-	struct rules_counts *counts = &r->user->counts[number];
+	struct rules_counts *counts = &code->tally->of[r->user->number].counts;
 	struct rules_step step = {0};
 	uint16_t status = r->user->draft.code;
 
@@ -276,7 +276,7 @@ static bool finish(struct run *r, struct rules_result *result)
 		u->result.code = u->draft.code;
 	u->result.len = r->facts->msg->len;
 	if (u->result.changed && draft_edits(&u->draft, &u->edits, &u->result.len) != 0) {
-		stat_add(&u->counts[u->last].refused, 1);
+		rules_blame(r->p, u->number);
 		return false; // text ran out: nothing of it, so that text and timers agree
 	}
 	u->result.edits = &u->edits;
@@ -309,7 +309,7 @@ void rules_blame(struct rules_program *p, uint32_t user)
 	struct user *u = p->users[user];
 
 	if (u->last != UINT32_MAX)
-		stat_add(&u->counts[u->last].refused, 1);
+		stat_add(&p->code[u->last].tally->of[user].counts.refused, 1);
 }
 
 // --- what control reads
@@ -329,9 +329,9 @@ const struct rule *rules_at(const struct rules_program *p, uint32_t rule,
 
 void rules_read(const struct rules_program *p, uint32_t rule, struct rules_counts *counts)
 {
-	*counts = p->past[rule];
+	memset(counts, 0, sizeof(*counts));
 	for (uint32_t i = 0; i < p->n_users; i++) {
-		const struct rules_counts *c = &p->users[i]->counts[rule];
+		const struct rules_counts *c = &p->code[rule].tally->of[i].counts;
 
 		counts->evaluated += stat_read(&c->evaluated);
 		counts->matched += stat_read(&c->matched);
@@ -339,18 +339,6 @@ void rules_read(const struct rules_program *p, uint32_t rule, struct rules_count
 		counts->refused += stat_read(&c->refused);
 		counts->gave_up += stat_read(&c->gave_up);
 	}
-}
-
-void rules_inherit(struct rules_program *p, const struct rules_program *before)
-{
-	for (uint32_t i = 0; before != NULL && i < p->n_rules; i++)
-		for (uint32_t k = 0; k < before->n_rules; k++)
-			if (slice_eq(p->code[i].rule->name, before->code[k].rule->name) &&
-			    slice_eq(p->book->sets[p->code[i].set].name,
-				     before->book->sets[before->code[k].set].name)) {
-				rules_read(before, k, &p->past[i]);
-				break;
-			}
 }
 
 struct slice rules_label(const struct rules_program *p, unsigned label)

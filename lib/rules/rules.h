@@ -25,7 +25,8 @@ struct rules_fault {
 };
 
 // Compile a book, which must outlive the program. users: how many may run it at once. before: the
-// program that it takes the place of, or NULL; labels keep their numbers.
+// program that it takes the place of, or NULL; labels keep their numbers, and the counters of rules
+// that have the same name in the same set go on. Both may be run at once.
 // Errors: -EINVAL with *fault, -ENOMEM, -ENOTSUP (no SSSE3). *out is then NULL.
 // Cost:   10 ms, a second for a thousand expressions. Allocates.
 int rules_compile(struct rules_program **out, const struct rule_book *book, uint32_t users,
@@ -97,7 +98,7 @@ bool rules_apply(struct rules_program *p, uint32_t user, const struct rules_fact
 // changed it is counted as refused.
 void rules_blame(struct rules_program *p, uint32_t user);
 
-// Counters of a rule, summed over users and, after rules_inherit(), over earlier programs.
+// Counters of a rule, summed over users and over the programs before that had it.
 struct rules_counts {
 	uint64_t evaluated; // its condition was looked at
 	uint64_t matched;   // it held
@@ -110,9 +111,6 @@ const struct rule *rules_at(const struct rules_program *p, uint32_t rule,
 			    const struct rule_set **set);
 // Any thread.
 void rules_read(const struct rules_program *p, uint32_t rule, struct rules_counts *counts);
-// The counters go on where those of the same rules in `before`, which nobody runs any more, ended.
-// Control.
-void rules_inherit(struct rules_program *p, const struct rules_program *before);
 
 // Tags by number; empty: not used.
 struct slice rules_label(const struct rules_program *p, unsigned label);

@@ -492,7 +492,7 @@ static void run_episode(struct totals *t, uint64_t number)
 		printf("violation: --seed %lu --episode %lu: %s\n", (unsigned long)t->seed,
 		       (unsigned long)number, m.error);
 	}
-	if (m.net.world.n_configs != 0)
+	if (world_config(&m.net.world) != NULL)
 		world_free(&m.net.world);
 	arena_free(&m.arena);
 }

@@ -432,7 +432,7 @@ int run_case(struct run *r, struct script *script, uint64_t seed)
 
 void run_free(struct run *r)
 {
-	if (r->net.world.n_configs != 0)
+	if (world_config(&r->net.world) != NULL)
 		world_free(&r->net.world);
 	if (r->ladder != NULL)
 		fclose(r->ladder);
