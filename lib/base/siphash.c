@@ -78,3 +78,12 @@ uint64_t siphash_pair(struct siphash_key key, uint64_t a, uint64_t b)
 	siphash_word(v, (uint64_t)16 << 56);
 	return siphash_end(v);
 }
+
+uint64_t siphash_one(struct siphash_key key, uint64_t a)
+{
+	uint64_t v[4];
+
+	siphash_begin(v, key);
+	siphash_word(v, a);
+	return siphash_end(v);
+}

@@ -81,10 +81,10 @@ static struct siphash_key domain_key(struct siphash_key key, enum token_kind kin
 }
 
 static void seal(uint8_t text[TOKEN_LEN], struct siphash_key key, enum token_kind kind,
-		 uint64_t context, uint64_t payload)
+		 uint64_t payload)
 {
-	uint64_t mac = siphash_pair(domain_key(key, kind, false), context, payload) & MAC_MASK;
-	uint64_t pad = siphash_pair(domain_key(key, kind, true), context, mac);
+	uint64_t mac = siphash_one(domain_key(key, kind, false), payload) & MAC_MASK;
+	uint64_t pad = siphash_one(domain_key(key, kind, true), mac);
 
 	hex_put(text, mac, MAC_DIGITS);
 	hex_put(text + MAC_DIGITS, payload ^ pad, PAYLOAD_DIGITS);
@@ -98,8 +98,8 @@ static bool unseal(const uint8_t text[TOKEN_LEN], struct siphash_key key, enum t
 	if (!hex_read(text, MAC_DIGITS, &mac) ||
 	    !hex_read(text + MAC_DIGITS, PAYLOAD_DIGITS, &hidden))
 		return false;
-	hidden ^= siphash_pair(domain_key(key, kind, true), 0, mac);
-	if ((siphash_pair(domain_key(key, kind, false), 0, hidden) & MAC_MASK) != mac)
+	hidden ^= siphash_one(domain_key(key, kind, true), mac);
+	if ((siphash_one(domain_key(key, kind, false), hidden) & MAC_MASK) != mac)
 		return false;
 	*payload = hidden;
 	return true;
@@ -109,7 +109,7 @@ void token_put(struct outbuf *o, struct siphash_key key, enum token_kind kind, u
 {
 	uint8_t text[TOKEN_LEN];
 
-	seal(text, key, kind, 0, payload);
+	seal(text, key, kind, payload);
 	outbuf_put(o, text, sizeof(text));
 }
 
@@ -134,10 +134,15 @@ bool token_read_branch(struct slice text, struct siphash_key key, uint64_t *payl
 void token_put_call_id(struct outbuf *o, struct siphash_key key, uint64_t owner_hash,
 		       uint64_t unique)
 {
+	struct siphash_key mac_key = domain_key(key, TOKEN_CALL_ID, false);
+	struct siphash_key pad_key = domain_key(key, TOKEN_CALL_ID, true);
+	uint64_t mac = siphash_pair(mac_key, owner_hash, unique) & MAC_MASK;
 	uint8_t text[TOKEN_CALL_ID_LEN];
 
 	hex_put(text, owner_hash, 16);
-	seal(text + 16, key, TOKEN_CALL_ID, owner_hash, unique);
+	hex_put(text + 16, mac, MAC_DIGITS);
+	hex_put(text + 16 + MAC_DIGITS, unique ^ siphash_pair(pad_key, owner_hash, mac),
+		PAYLOAD_DIGITS);
 	outbuf_put(o, text, sizeof(text));
 }
 

@@ -34,9 +34,20 @@ static void siphash_vectors(void **)
 	}
 }
 
+// One word is what seven bytes with their length are.
+static void siphash_of_one_word(void **)
+{
+	const struct siphash_key key = {0x0706050403020100, 0x0f0e0d0c0b0a0908};
+
+	assert_int_equal(siphash_one(key, (uint64_t)7 << 56 | 0x06050403020100),
+			 0xab0200f58b01d137);
+	assert_int_equal(siphash_one(key, 0), 0x726fdb47dd0e0e31);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(siphash_vectors)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(siphash_vectors),
+					   cmocka_unit_test(siphash_of_one_word)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
