@@ -92,6 +92,14 @@ const char *sdp_diff_text(enum sdp_diff diff);
 // of equal meaning but other layout need not. Not keyed: only for comparing a leg's own bodies.
 uint64_t sdp_hash(struct slice body);
 
+// The o= line of a body as nearly all are: one, and behind v=. at = 0: the body is another.
+struct sdp_own_line {
+	uint32_t at;  // where it begins
+	uint32_t end; // behind its line end
+};
+// sdp_hash(), and where o= stands, for sdp_rewrite_found().
+uint64_t sdp_hash_find(struct slice body, struct sdp_own_line *own);
+
 // Our origin line.
 struct sdp_origin {
 	uint64_t session_id;
@@ -103,6 +111,9 @@ struct sdp_origin {
 // other bytes are copied as they are. Further o= lines (not legal) are dropped. A body that does
 // not begin with v= is copied untouched.
 void sdp_rewrite_origin(struct outbuf *o, struct slice body, const struct sdp_origin *origin);
+// The same; own is what sdp_hash_find() said of this body.
+void sdp_rewrite_found(struct outbuf *o, struct slice body, struct sdp_own_line own,
+		       const struct sdp_origin *origin);
 
 // The offer or answer holds the call: some media has a port other than 0, and all such media are
 // sendonly or inactive, or have the address 0.0.0.0 (RFC 3264 s8.4) or "::".

@@ -6,18 +6,40 @@
 #include "sdp/sdp.h"
 #include "sdp/sdp_line.h"
 
-// Offset of the next line "o=" from `at` on, which is where a line begins; body.len if there is
-// none.
-static uint32_t sdp_next_origin(struct slice body, uint32_t at)
+static bool sdp_is_origin(struct slice body, uint32_t start, uint32_t at)
 {
-	for (uint32_t i = at; i < body.len; i++) {
-		const uint8_t *o = memchr(body.p + i, 'o', body.len - i);
+	return at + 1 < body.len && body.p[at] == 'o' && body.p[at + 1] == '=' &&
+	       (at == start || body.p[at - 1] == '\n' || body.p[at - 1] == '\r');
+}
 
-		if (o == NULL)
-			break;
-		i = (uint32_t)(o - body.p);
-		if (i + 1 < body.len && o[1] == '=' && (i == at || o[-1] == '\n' || o[-1] == '\r'))
-			return i;
+// Whether "o=" stands somewhere in 17 bytes.
+static bool sdp_maybe_origin(const uint8_t *p)
+{
+	typedef uint8_t wide __attribute__((vector_size(16)));
+	wide first, second;
+	uint64_t found[2];
+
+	memcpy(&first, p, sizeof(first));
+	memcpy(&second, p + 1, sizeof(second));
+	first = (wide)((first == 'o') & (second == '='));
+	memcpy(found, &first, sizeof(found));
+	return (found[0] | found[1]) != 0;
+}
+
+// Offset of the next line "o=" from `start` on, which is where a line begins; body.len if there is
+// none.
+static uint32_t sdp_next_origin(struct slice body, uint32_t start)
+{
+	for (uint32_t at = start; at < body.len;) {
+		uint32_t end = at + 16;
+
+		if (end < body.len && !sdp_maybe_origin(body.p + at)) {
+			at = end;
+			continue;
+		}
+		for (; at < end && at < body.len; at++)
+			if (sdp_is_origin(body, start, at))
+				return at;
 	}
 	return body.len;
 }
@@ -34,42 +56,58 @@ static uint32_t sdp_line_end(struct slice body, uint32_t at)
 	return at;
 }
 
-// 64 bits of a word, mixed by the fold of a full product.
-static uint64_t sdp_mix(uint64_t hash, uint64_t word)
+// Two words, mixed by the fold of a full product.
+static uint64_t sdp_mix(uint64_t hash, uint64_t a, uint64_t b)
 {
-	unsigned __int128 product =
-		(unsigned __int128)(hash ^ 0x9e3779b97f4a7c15u) * (word ^ 0xd1b54a32d192ed03u);
+	unsigned __int128 product = (unsigned __int128)(hash ^ a) * (b ^ 0xd1b54a32d192ed03u);
 
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
+	return (uint64_t)product ^ (uint64_t)(product >> 64) ^ hash;
 }
 
 // Not keyed: whoever makes two bodies collide gets one version number for both, in his own call.
 static uint64_t sdp_mix_run(uint64_t hash, struct slice run)
 {
-	uint64_t word;
+	uint64_t word[2];
 
-	hash = sdp_mix(hash, run.len);
+	hash = sdp_mix(hash, run.len, 0x9e3779b97f4a7c15u);
 	for (; run.len >= sizeof(word); run = slice_skip(run, sizeof(word))) {
-		memcpy(&word, run.p, sizeof(word));
-		hash = sdp_mix(hash, word);
+		memcpy(word, run.p, sizeof(word));
+		hash = sdp_mix(hash, word[0], word[1]);
 	}
-	word = 0;
+	word[0] = word[1] = 0;
 	if (run.len != 0)
-		memcpy(&word, run.p, run.len);
-	return sdp_mix(hash, word);
+		memcpy(word, run.p, run.len);
+	return sdp_mix(hash, word[0], word[1]);
 }
 
-uint64_t sdp_hash(struct slice body)
+static bool sdp_begins_v(struct slice body)
+{
+	return body.len >= 2 && body.p[0] == 'v' && body.p[1] == '=';
+}
+
+uint64_t sdp_hash_find(struct slice body, struct sdp_own_line *own)
 {
 	uint64_t hash = 0x76657267652d6f3d;
-	uint32_t at = 0, o;
+	uint32_t at = 0, found = 0, o;
 
+	*own = (struct sdp_own_line){0};
 	do { // runs of lines between o= lines
 		o = sdp_next_origin(body, at);
 		hash = sdp_mix_run(hash, slice_of(body.p + at, o - at));
 		at = sdp_line_end(body, o);
+		if (o < body.len && found++ == 0)
+			*own = (struct sdp_own_line){o, at};
 	} while (o < body.len);
+	if (found != 1 || !sdp_begins_v(body) || own->at != sdp_line_end(body, 0))
+		*own = (struct sdp_own_line){0};
 	return hash != 0 ? hash : 1;
+}
+
+uint64_t sdp_hash(struct slice body)
+{
+	struct sdp_own_line own;
+
+	return sdp_hash_find(body, &own);
 }
 
 static void sdp_put_origin(struct outbuf *o, const struct sdp_origin *origin)
@@ -103,29 +141,18 @@ static bool sdp_has_origin(struct slice body, bool *is_sdp)
 	return false;
 }
 
-// A body as nearly all are: v= first, then o=. Copied in runs between o= lines, of which the first
-// is replaced and the others are left out. False: nothing was written.
-static bool sdp_rewrite_usual(struct outbuf *o, struct slice body, const struct sdp_origin *origin)
+void sdp_rewrite_found(struct outbuf *o, struct slice body, struct sdp_own_line own,
+		       const struct sdp_origin *origin)
 {
-	uint32_t at, end, trimmed;
-
-	if (body.len < 2 || body.p[0] != 'v' || body.p[1] != '=')
-		return false;
-	at = sdp_line_end(body, 0);
-	if (body.len - at < 2 || body.p[at] != 'o' || body.p[at + 1] != '=')
-		return false;
-	outbuf_put(o, body.p, at);
-	sdp_put_origin(o, origin);
-	end = trimmed = sdp_line_end(body, at);
-	while (slice_is_lws(body.p[trimmed - 1]))
-		trimmed--;
-	outbuf_put(o, body.p + trimmed, end - trimmed); // its own line end
-	while (end < body.len) {
-		at = sdp_next_origin(body, end);
-		outbuf_put(o, body.p + end, at - end);
-		end = sdp_line_end(body, at);
+	if (own.at == 0) {
+		sdp_rewrite_origin(o, body, origin);
+		return;
 	}
-	return true;
+	outbuf_put(o, body.p, own.at);
+	sdp_put_origin(o, origin);
+	while (slice_is_lws(body.p[own.end - 1]))
+		own.end--;
+	outbuf_put_slice(o, slice_skip(body, own.end)); // its own line end, and what follows
 }
 
 void sdp_rewrite_origin(struct outbuf *o, struct slice body, const struct sdp_origin *origin)
@@ -134,8 +161,6 @@ void sdp_rewrite_origin(struct outbuf *o, struct slice body, const struct sdp_or
 	struct slice rest = body;
 	struct sdp_line line;
 
-	if (sdp_rewrite_usual(o, body, origin))
-		return;
 	has_origin = sdp_has_origin(body, &is_sdp);
 	if (!is_sdp) {
 		outbuf_put_slice(o, body);

@@ -47,6 +47,21 @@ static struct slice rewritten(struct slice body, uint8_t *mem, size_t size, uint
 	return outbuf_slice(&o);
 }
 
+// The same with the place of o= known.
+static struct slice found(struct slice body, uint8_t *mem, size_t size)
+{
+	static const uint8_t ip[16] = {192, 0, 2, 1};
+	const struct sdp_origin origin = {.session_id = 1, .version = 5, .family = 4, .ip = ip};
+	struct outbuf o = outbuf_of(mem, size);
+	struct sdp_own_line own;
+
+	FUZZ_ASSERT(sdp_hash_find(body, &own) == sdp_hash(body));
+	FUZZ_ASSERT(own.at <= own.end && own.end <= body.len);
+	sdp_rewrite_found(&o, body, own, &origin);
+	FUZZ_ASSERT(!o.full);
+	return outbuf_slice(&o);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static uint8_t once[66000], twice[66000];
@@ -66,6 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_ASSERT(sdp_compare(a, a) == SDP_DIFF_NONE);
 	FUZZ_ASSERT(sdp_compare(a, b) == sdp_compare(b, a));
 	FUZZ_ASSERT(sdp_hash(a) != 0);
+	FUZZ_ASSERT(slice_eq(found(a, twice, sizeof(twice)), rewritten(a, once, sizeof(once), 5)));
 	ours = rewritten(a, once, sizeof(once), 5);
 	if (sdp_parse(&sdp, a) == 0 && sdp_parse(&sdp, ours) == 0) {
 		FUZZ_ASSERT(sdp_same(a, ours));

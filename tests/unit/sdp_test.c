@@ -246,10 +246,17 @@ static void sdp_owns_origin(void **)
 		uint8_t mem[1024];
 		struct outbuf o = outbuf_of(mem, sizeof(mem));
 		struct slice in = guard_str(0, rows[i].in);
+		struct sdp_own_line own;
 
 		sdp_rewrite_origin(&o, in, &rows[i].origin);
 		if (o.full || !slice_eq(outbuf_slice(&o), slice_of_str(rows[i].out)))
 			fail_msg("%s: " SLICE_FMT, rows[i].shows, SLICE_ARG(outbuf_slice(&o)));
+		o = outbuf_of(mem, sizeof(mem));
+		assert_int_equal(sdp_hash_find(in, &own), sdp_hash(in));
+		sdp_rewrite_found(&o, in, own, &rows[i].origin);
+		if (o.full || !slice_eq(outbuf_slice(&o), slice_of_str(rows[i].out)))
+			fail_msg("%s, found: " SLICE_FMT, rows[i].shows,
+				 SLICE_ARG(outbuf_slice(&o)));
 		o = outbuf_of(mem, strlen(rows[i].out) - (rows[i].out[0] != '\0'));
 		sdp_rewrite_origin(&o, in, &rows[i].origin);
 		assert_int_equal(o.full, rows[i].out[0] != '\0');
