@@ -13,24 +13,61 @@
 
 #define CROSSING (1u << SIP_CROSS | 1u << SIP_TRANSLATE)
 
+// Keeps session ids of o= lines apart from what else is made of a leg's token.
+#define SESSION_ID_KEY 0x6f3d73657373696fu
+
 void compose_own_uri(struct outbuf *o, const struct flow *flow)
 {
 	outbuf_put_lit(o, "sip:");
 	sip_build_host_port(o, flow->local_ip, flow->family, flow->local_udp);
 }
 
-struct slice compose_allow_line(void)
-{
 #define ALLOW_CALL(token)	       token
 #define ALLOW_DIALOG(token)	       ", " token
 #define ALLOW_LOCAL(token)	       ", " token
 #define ALLOW_REFUSE(token)	       ""
 #define SIP_METHOD(id, token, service) ALLOW_##service(token)
-	static const char line[] = "Allow: "
+static const char allow_line[] = "Allow: "
 #include "sip/sip.def"
-				   "\r\n";
+				 "\r\n";
 
-	return slice_of(line, sizeof(line) - 1);
+struct slice compose_allow_line(void)
+{
+	return slice_of(allow_line, sizeof(allow_line) - 1);
+}
+
+// --- what we say of ourselves
+
+#define OWN_ADDRESS_MAX 48 // [IPv6]:port
+
+static_assert(sizeof(((struct compose_own *)0)->contact) >=
+		      OWN_ADDRESS_MAX + sizeof("Contact: <sip:>\r\n") + sizeof(allow_line),
+	      "Contact and Allow fit");
+
+static void own_write(struct compose_own *own, const struct flow *flow)
+{
+	struct outbuf via = outbuf_of(own->via, sizeof(own->via));
+	struct outbuf contact = outbuf_of(own->contact, sizeof(own->contact));
+
+	own->family = flow->family;
+	own->udp = flow->local_udp;
+	memcpy(own->ip, flow->local_ip, sizeof(own->ip));
+	sip_build_via_start(&via, flow);
+	own->via_len = (uint8_t)via.len;
+	sip_build_contact(&contact, SLICE_NONE, flow);
+	outbuf_put_slice(&contact, compose_allow_line());
+	own->contact_len = (uint16_t)contact.len;
+}
+
+// The lines for the address that a flow leaves from: composed when it changes in its slot.
+static const struct compose_own *compose_own(struct engine *e, const struct flow *flow)
+{
+	struct compose_own *own = &e->own[(2u * flow->port + (flow->family == 6)) % COMPOSE_OWN];
+
+	if (own->family != flow->family || own->udp != flow->local_udp ||
+	    memcmp(own->ip, flow->local_ip, sizeof(own->ip)) != 0)
+		own_write(own, flow);
+	return own;
 }
 
 // --- bodies
@@ -51,7 +88,9 @@ static struct slice compose_stored(const struct engine *e, const struct txn *t, 
 static void compose_sdp(struct engine *e, struct outbuf *o, const struct txn *t, struct slice body)
 {
 	struct leg *leg = engine_leg(e, t->call, t->side);
-	uint64_t hash = sdp_hash(body), id = leg_token(e, t->call, t->side, 0);
+	struct sdp_own_line own;
+	uint64_t hash = sdp_hash_find(body, &own);
+	struct siphash_key key = {e->p.key.k0 ^ SESSION_ID_KEY, e->p.key.k1};
 	struct sdp_origin origin;
 
 	if (hash != leg->o_hash || (leg->flags & LEG_O_BUMP) != 0)
@@ -59,12 +98,12 @@ static void compose_sdp(struct engine *e, struct outbuf *o, const struct txn *t,
 	leg->flags &= (uint16_t)~LEG_O_BUMP;
 	leg->o_hash = hash;
 	origin = (struct sdp_origin){
-		.session_id = siphash(e->p.key, slice_of(&id, sizeof(id))) >> 16,
+		.session_id = siphash_one(key, leg_token(e, t->call, t->side, 0)) >> 16,
 		.version = leg->o_version,
 		.family = leg->flow.family,
 		.ip = leg->flow.local_ip,
 	};
-	sdp_rewrite_origin(o, body, &origin);
+	sdp_rewrite_found(o, body, own, &origin);
 }
 
 // The body stands at body_at: put Content-Length and the blank line before it.
@@ -114,16 +153,36 @@ static void compose_body(struct engine *e, struct outbuf *o, const struct txn *t
 
 // --- headers
 
+static_assert(SIP_H_N <= 64, "a bit for each header");
+
+// The headers of one kind, a bit each; those that are not listed cross.
+#define IS_KIND(kind, id, crossing) | (uint64_t)(SIP_##crossing == SIP_##kind) << SIP_H_##id
+static const uint64_t compose_kinds[] = {[SIP_CROSS] = 1u << SIP_H_OTHER
+#define SIP_HEADER(id, name, compact, crossing) IS_KIND(CROSS, id, crossing)
+#include "sip/sip.def"
+					 ,
+					 [SIP_BODY] = 0
+#define SIP_HEADER(id, name, compact, crossing) IS_KIND(BODY, id, crossing)
+#include "sip/sip.def"
+					 ,
+					 [SIP_TRANSLATE] = 0
+#define SIP_HEADER(id, name, compact, crossing) IS_KIND(TRANSLATE, id, crossing)
+#include "sip/sip.def"
+};
+
 void compose_crossing(struct engine *e, struct outbuf *o, const struct txn *t,
 		      const struct sip_msg *from, unsigned kinds)
 {
+	uint64_t wanted = 0;
+
+	for (; kinds != 0; kinds &= kinds - 1)
+		wanted |= compose_kinds[__builtin_ctz(kinds)];
 	for (unsigned i = 0; i < from->n_fields; i++) {
 		const struct sip_field *f = &from->field[i];
-		enum sip_crossing crossing = sip_header_crossing((enum sip_header)f->id);
 
-		if ((kinds >> crossing & 1) == 0)
+		if ((wanted >> f->id & 1) == 0)
 			continue;
-		if (crossing == SIP_TRANSLATE)
+		if ((compose_kinds[SIP_TRANSLATE] >> f->id & 1) != 0)
 			transfer_translate(e, o, t, from, f);
 		else
 			sip_build_copy_field(o, from, f);
@@ -162,8 +221,9 @@ static void compose_abilities(struct engine *e, struct outbuf *o, struct leg *le
 	uint32_t require = c->require;
 
 	if (c->contact) {
-		sip_build_contact(o, SLICE_NONE, &leg->flow);
-		outbuf_put_slice(o, compose_allow_line());
+		const struct compose_own *own = compose_own(e, &leg->flow);
+
+		outbuf_put(o, own->contact, own->contact_len);
 	}
 	if (c->supported) {
 		leg->options = compose_options(e, leg, c->from);
@@ -236,15 +296,15 @@ static void compose_request_head(struct engine *e, struct outbuf *o, const struc
 		c->method.len != 0 ? c->method : sip_method_token((enum sip_method)t->method);
 	struct dialog_route route = dialog_route(leg_text_part(text, LEG_TEXT_TARGET),
 						 leg_text_part(text, LEG_TEXT_ROUTES));
-	uint8_t room[TOKEN_BRANCH_LEN];
-	struct outbuf branch = outbuf_of(room, sizeof(room));
+	const struct compose_own *own = compose_own(e, &t->flow);
 
 	sip_build_request_line_token(o, method, route.request_uri);
+	outbuf_put(o, own->via, own->via_len);
 	if (c->own_branch)
-		token_put_branch(&branch, e->p.key, (uint64_t)t->gen << 32 | UINT32_MAX);
+		token_put_branch(o, e->p.key, (uint64_t)t->gen << 32 | UINT32_MAX);
 	else
-		txn_put_branch(e, &branch, t);
-	sip_build_via(o, &t->flow, outbuf_slice(&branch));
+		txn_put_branch(e, o, t);
+	outbuf_put_lit(o, "\r\n");
 	outbuf_put_slice(o, route.lines);
 	if (route.last.len != 0) {
 		outbuf_put_lit(o, "Route: <");
@@ -333,9 +393,17 @@ static const struct sip_buf *compose_before(const struct txn *t)
 	return t->received != NULL && t->sent != NULL && t->sent->lines.at != 0 ? t->sent : NULL;
 }
 
+// The topmost Via of a message where routing it has read that; else NULL.
+static const struct sip_via *compose_via(const struct engine *e, const struct sip_msg *request)
+{
+	return e->rx != NULL && request == &e->rx->msg && e->rx->ids.has_via ? &e->rx->ids.via
+									     : NULL;
+}
+
 // What stands in each response to this request. request: NULL if compose_before() is not.
-static void compose_reply_head(struct outbuf *o, const struct txn *t, const struct sip_msg *request,
-			       struct slice to_tag, struct sip_reply_lines *lines)
+static void compose_reply_head(const struct engine *e, struct outbuf *o, const struct txn *t,
+			       const struct sip_msg *request, struct slice to_tag,
+			       struct sip_reply_lines *lines)
 {
 	const struct sip_buf *before = request == NULL ? compose_before(t) : NULL;
 
@@ -343,7 +411,7 @@ static void compose_reply_head(struct outbuf *o, const struct txn *t, const stru
 		sip_build_reply_again(o, before, to_tag, lines);
 		return;
 	}
-	sip_build_reply_lines(o, request, &t->flow, to_tag, lines);
+	sip_build_reply_lines(o, request, compose_via(e, request), &t->flow, to_tag, lines);
 	if (sip_msg_has(request, SIP_H_RECORD_ROUTE)) // not in each
 		*lines = (struct sip_reply_lines){0};
 }
@@ -369,8 +437,8 @@ struct sip_buf *compose_response(struct engine *e, const struct txn *t, uint16_t
 		return NULL;
 	o = b != NULL ? outbuf_of(b->data, b->cap) : compose_spare(e);
 	sip_build_status_line(&o, code, c->from != NULL ? c->from->reason : SLICE_NONE);
-	compose_reply_head(&o, t, request, code != 100 ? compose_tag(e, &tag, t, fork) : SLICE_NONE,
-			   &lines);
+	compose_reply_head(e, &o, t, request,
+			   code != 100 ? compose_tag(e, &tag, t, fork) : SLICE_NONE, &lines);
 	if (code == 100 && request != NULL)
 		sip_build_copy(&o, request, SIP_H_TIMESTAMP);
 	if (c->contact && request != NULL)

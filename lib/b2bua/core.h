@@ -5,6 +5,7 @@
 #pragma once
 
 #include "b2bua/call.h"
+#include "b2bua/known.h"
 #include "base/outbuf.h"
 #include "config/config_kept.h"
 #include "rules/rules.h"
@@ -63,7 +64,8 @@ struct engine {
 		uint16_t flags; // enum leg_flag
 		bool trace;
 	} mark;
-	struct sip_msg composed, edited; // messages on which rules work
+	struct compose_own own[COMPOSE_OWN]; // by port and family
+	struct sip_msg composed, edited;     // messages on which rules work
 	uint8_t spare[4096]; // an answer being written while no buffer is left (compose.c)
 };
 

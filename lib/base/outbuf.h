@@ -51,34 +51,65 @@ static inline void outbuf_put_str(struct outbuf *o, const char *s)
 	outbuf_put(o, s, strlen(s));
 }
 
+// Room for n bytes at the end, which then belong to the content; NULL: there is none.
+static inline uint8_t *outbuf_take(struct outbuf *o, uint32_t n)
+{
+	uint8_t *at = o->p + o->len;
+
+	if (n > o->cap - o->len) {
+		o->full = true;
+		return NULL;
+	}
+	o->len += n;
+	return at;
+}
+
 // Decimal, no sign, no leading zeros.
 static inline void outbuf_put_u64(struct outbuf *o, uint64_t v)
 {
-	uint8_t digits[20];
-	uint32_t n = 0;
+	static const char pairs[] =
+		"00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+		"40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+		"8081828384858687888990919293949596979899";
+	uint32_t n = 1;
+	uint8_t *to;
 
-	do {
-		digits[sizeof(digits) - ++n] = (uint8_t)('0' + v % 10);
-		v /= 10;
-	} while (v != 0);
-	outbuf_put(o, digits + sizeof(digits) - n, n);
+	for (uint64_t next = 10; n < 20 && v >= next; next *= 10)
+		n++;
+	to = outbuf_take(o, n);
+	if (to == NULL)
+		return;
+	for (; n >= 2; n -= 2, v /= 100)
+		memcpy(to + n - 2, pairs + 2 * (v % 100), 2);
+	if (n == 1)
+		to[0] = (uint8_t)('0' + v);
+}
+
+// One number of a dotted quad and the dot behind it; returns where the next one goes.
+static inline uint8_t *outbuf_write_octet(uint8_t *to, uint8_t octet)
+{
+	if (octet >= 100)
+		*to++ = (uint8_t)('0' + octet / 100);
+	if (octet >= 10)
+		*to++ = (uint8_t)('0' + octet / 10 % 10);
+	*to++ = (uint8_t)('0' + octet % 10);
+	*to++ = '.';
+	return to;
 }
 
 // An IPv4 address, four bytes in network order, as a dotted quad.
 static inline void outbuf_put_ip4(struct outbuf *o, const uint8_t ip[4])
 {
 	uint8_t text[16];
-	uint32_t n = 0;
+	bool direct = o->cap - o->len >= sizeof(text);
+	uint8_t *start = direct ? o->p + o->len : text, *end = start;
 
-	for (unsigned i = 0; i < 4; i++) {
-		if (ip[i] >= 100)
-			text[n++] = (uint8_t)('0' + ip[i] / 100);
-		if (ip[i] >= 10)
-			text[n++] = (uint8_t)('0' + ip[i] / 10 % 10);
-		text[n++] = (uint8_t)('0' + ip[i] % 10);
-		text[n++] = '.';
-	}
-	outbuf_put(o, text, n - 1);
+	for (unsigned i = 0; i < 4; i++)
+		end = outbuf_write_octet(end, ip[i]);
+	if (direct)
+		o->len += (uint32_t)(end - start) - 1;
+	else
+		outbuf_put(o, text, (size_t)(end - start) - 1);
 }
 
 // Exactly `digits` lower-case hexadecimal digits, at most 16.

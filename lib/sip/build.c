@@ -7,6 +7,16 @@
 #include "sip/list.h"
 #include "sip/name_addr.h"
 
+// "Name: " of each header that sip.def lists, long enough to be copied in two wide moves.
+#define NAME_ROOM 32
+static const struct {
+	uint8_t len;
+	char text[NAME_ROOM];
+} names[SIP_H_N] = {
+#define SIP_HEADER(id, name, compact, crossing) [SIP_H_##id] = {sizeof(name ": ") - 1, name ": "},
+#include "sip/sip.def"
+};
+
 static void put_crlf(struct outbuf *o)
 {
 	outbuf_put_lit(o, "\r\n");
@@ -14,36 +24,64 @@ static void put_crlf(struct outbuf *o)
 
 static void put_name(struct outbuf *o, enum sip_header id)
 {
-	outbuf_put_slice(o, sip_header_name(id));
-	outbuf_put_lit(o, ": ");
+	if (o->cap - o->len < NAME_ROOM) {
+		outbuf_put(o, names[id].text, names[id].len);
+		return;
+	}
+	memcpy(o->p + o->len, names[id].text, NAME_ROOM);
+	o->len += names[id].len;
 }
 
-// A CR or LF among n bytes. A byte of x is zero where one stands; looked for eight at a time.
-static bool has_line_end(const uint8_t *p, uint32_t n)
-{
-	const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
-	uint64_t word, found = 0;
+// Copies of 16 and of 8 bytes in which CR and LF become spaces.
+typedef uint8_t wide __attribute__((vector_size(16)));
+typedef uint8_t half __attribute__((vector_size(8)));
 
-	for (; n >= sizeof(word); p += sizeof(word), n -= (uint32_t)sizeof(word)) {
-		memcpy(&word, p, sizeof(word));
-		found |= ((word ^ ones * '\r') - ones) & ~(word ^ ones * '\r');
-		found |= ((word ^ ones * '\n') - ones) & ~(word ^ ones * '\n');
+static void copy_wide(uint8_t *to, const uint8_t *from)
+{
+	wide x, end;
+
+	memcpy(&x, from, sizeof(x));
+	end = (wide)((x == '\r') | (x == '\n'));
+	x = (x & ~end) | (end & ' ');
+	memcpy(to, &x, sizeof(x));
+}
+
+static void copy_half(uint8_t *to, const uint8_t *from)
+{
+	half x, end;
+
+	memcpy(&x, from, sizeof(x));
+	end = (half)((x == '\r') | (x == '\n'));
+	x = (x & ~end) | (end & ' ');
+	memcpy(to, &x, sizeof(x));
+}
+
+// The last moves overlap the ones before.
+static void copy_line(uint8_t *to, const uint8_t *from, uint32_t n)
+{
+	uint32_t at = 0;
+
+	if (n >= sizeof(wide)) {
+		for (; at + sizeof(wide) < n; at += (uint32_t)sizeof(wide))
+			copy_wide(to + at, from + at);
+		copy_wide(to + n - sizeof(wide), from + n - sizeof(wide));
+	} else if (n >= sizeof(half)) {
+		copy_half(to, from);
+		copy_half(to + n - sizeof(half), from + n - sizeof(half));
+	} else {
+		for (; at < n; at++)
+			to[at] = from[at] == '\r' || from[at] == '\n' ? ' ' : from[at];
 	}
-	for (; n != 0; p++, n--)
-		found |= *p == '\r' || *p == '\n' ? tops : 0;
-	return (found & tops) != 0;
 }
 
 void sip_build_value(struct outbuf *o, struct slice value)
 {
-	uint32_t at = o->len;
-
-	outbuf_put_slice(o, value);
-	if (o->full || !has_line_end(value.p, value.len))
+	if (value.len > o->cap - o->len) {
+		o->full = true;
 		return;
-	for (; at < o->len; at++)
-		if (o->p[at] == '\r' || o->p[at] == '\n')
-			o->p[at] = ' ';
+	}
+	copy_line(o->p + o->len, value.p, value.len);
+	o->len += value.len;
 }
 
 void sip_build_request_line_token(struct outbuf *o, struct slice method, struct slice uri)
@@ -127,11 +165,16 @@ void sip_build_host_port(struct outbuf *o, const uint8_t ip[16], uint8_t family,
 	outbuf_put_u64(o, port);
 }
 
-void sip_build_via(struct outbuf *o, const struct flow *flow, struct slice branch)
+void sip_build_via_start(struct outbuf *o, const struct flow *flow)
 {
 	outbuf_put_lit(o, "Via: SIP/2.0/UDP ");
 	sip_build_host_port(o, flow->local_ip, flow->family, flow->local_udp);
 	outbuf_put_lit(o, ";rport;branch=");
+}
+
+void sip_build_via(struct outbuf *o, const struct flow *flow, struct slice branch)
+{
+	sip_build_via_start(o, flow);
 	outbuf_put_slice(o, branch);
 	put_crlf(o);
 }
@@ -194,9 +237,8 @@ void sip_build_options(struct outbuf *o, enum sip_header id, uint32_t bits)
 {
 	bool any = false;
 
-	for (unsigned i = 0; i < SIP_OPT_N; i++)
-		if ((bits >> i & 1) != 0)
-			put_item(o, id, sip_option_tag(i), &any);
+	for (; bits != 0; bits &= bits - 1)
+		put_item(o, id, sip_option_tag((enum sip_option)__builtin_ctz(bits)), &any);
 	if (any)
 		put_crlf(o);
 }
@@ -273,16 +315,23 @@ void sip_build_body_of(struct outbuf *o, const struct sip_msg *m)
 	put_length_and_body(o, m->body);
 }
 
-// sent-by names the address that the request came from (s18.2.1).
+// sent-by names the address that the request came from (s18.2.1): in the same letters, or read.
 static bool is_sent_by_source(const struct sip_via *via, const struct flow *flow)
 {
-	uint8_t ip[16], family;
+	uint8_t ip[16], family, text[16];
+	struct outbuf o = outbuf_of(text, sizeof(text));
 
+	if (flow->family == 4) {
+		outbuf_put_ip4(&o, flow->peer_ip);
+		if (slice_eq(outbuf_slice(&o), via->host))
+			return true;
+	}
 	return sip_uri_ip(via->host, via->host_kind, ip, &family) == 0 && family == flow->family &&
 	       memcmp(ip, flow->peer_ip, family == 6 ? 16 : 4) == 0;
 }
 
-static void put_top_via(struct outbuf *o, const struct sip_via *via, const struct flow *flow)
+// What others wrote there of received and rport is left out.
+static void put_via_without(struct outbuf *o, const struct sip_via *via)
 {
 	struct slice head = slice_of(via->all.p, (size_t)(via->params.p - via->all.p));
 	struct slice rest = via->params;
@@ -296,6 +345,14 @@ static void put_top_via(struct outbuf *o, const struct sip_via *via, const struc
 		outbuf_put_char(o, ';');
 		sip_build_value(o, slice_trim(slice_of(p.name.p, (size_t)(rest.p - p.name.p))));
 	}
+}
+
+static void put_top_via(struct outbuf *o, const struct sip_via *via, const struct flow *flow)
+{
+	if (via->has_rport || via->received.p != NULL)
+		put_via_without(o, via);
+	else
+		sip_build_value(o, via->all);
 	if (via->has_rport || !is_sent_by_source(via, flow)) {
 		outbuf_put_lit(o, ";received=");
 		sip_build_ip(o, flow->peer_ip, flow->family);
@@ -306,19 +363,35 @@ static void put_top_via(struct outbuf *o, const struct sip_via *via, const struc
 	}
 }
 
+// Whether the topmost Via can be read; *rest is what stands in its field behind it.
+static bool read_top_via(struct slice *rest, const struct sip_via **via, struct sip_via *room)
+{
+	struct slice value;
+
+	if (*via != NULL && (*via)->all.p == rest->p && (*via)->all.len <= rest->len) {
+		*rest = slice_skip_lws(slice_skip(*rest, (*via)->all.len)); // it was read before
+		if (rest->len != 0)
+			*rest = slice_skip(*rest, 1); // the comma
+		return true;
+	}
+	*via = room;
+	return sip_param_next_value(rest, &value) && sip_via_parse(room, value) == 0;
+}
+
 // The first Via field, its first value rewritten; a Via that cannot be read goes back as it came.
-static void put_vias(struct outbuf *o, const struct sip_msg *m, const struct flow *flow)
+static void put_vias(struct outbuf *o, const struct sip_msg *m, const struct sip_via *via,
+		     const struct flow *flow)
 {
 	const struct sip_field *f = sip_msg_first(m, SIP_H_VIA);
-	struct slice rest, value;
-	struct sip_via via;
+	struct sip_via room;
+	struct slice rest;
 
 	if (f == NULL)
 		return;
 	rest = sip_msg_field_value(m, f);
-	if (sip_param_next_value(&rest, &value) && sip_via_parse(&via, value) == 0) {
+	if (read_top_via(&rest, &via, &room)) {
 		put_name(o, SIP_H_VIA);
-		put_top_via(o, &via, flow);
+		put_top_via(o, via, flow);
 		rest = slice_trim(rest);
 		if (rest.len != 0) {
 			outbuf_put_lit(o, ", ");
@@ -368,13 +441,14 @@ static void put_first(struct outbuf *o, const struct sip_msg *m, enum sip_header
 		sip_build_header(o, id, sip_msg_value(m, id));
 }
 
-void sip_build_reply_lines(struct outbuf *o, const struct sip_msg *m, const struct flow *flow,
-			   struct slice to_tag, struct sip_reply_lines *lines)
+void sip_build_reply_lines(struct outbuf *o, const struct sip_msg *m, const struct sip_via *via,
+			   const struct flow *flow, struct slice to_tag,
+			   struct sip_reply_lines *lines)
 {
 	bool free;
 
 	lines->at = (uint16_t)o->len;
-	put_vias(o, m, flow);
+	put_vias(o, m, via, flow);
 	put_first(o, m, SIP_H_FROM);
 	free = put_to(o, m, to_tag, lines);
 	put_first(o, m, SIP_H_CALL_ID);
@@ -404,7 +478,7 @@ void sip_build_reply_head(struct outbuf *o, const struct sip_msg *m, const struc
 	struct sip_reply_lines lines;
 
 	sip_build_status_line(o, code, reason);
-	sip_build_reply_lines(o, m, flow, code != 100 ? to_tag : SLICE_NONE, &lines);
+	sip_build_reply_lines(o, m, NULL, flow, code != 100 ? to_tag : SLICE_NONE, &lines);
 	if (code == 100)
 		put_first(o, m, SIP_H_TIMESTAMP);
 }

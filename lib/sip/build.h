@@ -29,6 +29,8 @@ void sip_build_copy_field(struct outbuf *o, const struct sip_msg *m, const struc
 
 // Our Via: sent-by is the flow's local address, ;rport asks for symmetric answers (RFC 3581 s3).
 void sip_build_via(struct outbuf *o, const struct flow *flow, struct slice branch);
+// The same up to the branch, which follows with the end of the line.
+void sip_build_via_start(struct outbuf *o, const struct flow *flow);
 // name_addr: display name and <URI> as text; tag empty: none.
 void sip_build_name_addr(struct outbuf *o, enum sip_header id, struct slice name_addr,
 			 struct slice tag);
@@ -65,9 +67,10 @@ void sip_build_body_of(struct outbuf *o, const struct sip_msg *m);
 // none and code is not 100. Further headers and sip_build_body() follow. Record-Route, where a
 // dialog begins, is sip_build_copy()'s.
 // The lines between status line and Timestamp, and where they stand; *lines is zero if To has a tag
-// already.
-void sip_build_reply_lines(struct outbuf *o, const struct sip_msg *m, const struct flow *flow,
-			   struct slice to_tag, struct sip_reply_lines *lines);
+// already. via: the topmost one of m where it has been read, or NULL.
+void sip_build_reply_lines(struct outbuf *o, const struct sip_msg *m, const struct sip_via *via,
+			   const struct flow *flow, struct slice to_tag,
+			   struct sip_reply_lines *lines);
 // The same lines copied from a response before, whose lines are not zero; the tag may be another.
 void sip_build_reply_again(struct outbuf *o, const struct sip_buf *before, struct slice to_tag,
 			   struct sip_reply_lines *lines);

@@ -96,6 +96,68 @@ static void lines(void **)
 	wrote("Content-Length: 0\r\n\r\n");
 }
 
+// Numbers at each change of length, in a buffer that just takes them and in one that does not.
+static void numbers(void **)
+{
+	uint64_t edge = 1;
+	char want[24];
+
+	for (int digits = 1; digits <= 20; digits++, edge *= 10)
+		for (int step = -1; step <= 1; step++) {
+			uint64_t v = edge + (uint64_t)(int64_t)step;
+			int n = snprintf(want, sizeof(want), "%llu", (unsigned long long)v);
+
+			o = outbuf_of(mem, (size_t)n);
+			outbuf_put_u64(&o, v);
+			wrote(want);
+			o = outbuf_of(mem, (size_t)n - 1);
+			outbuf_put_u64(&o, v);
+			assert_true(o.full);
+		}
+	begin();
+	outbuf_put_u64(&o, UINT64_MAX);
+	wrote("18446744073709551615");
+	for (unsigned i = 0; i < 256; i++) {
+		const uint8_t ip[4] = {(uint8_t)i, 0, (uint8_t)(255 - i), 10};
+		int n = snprintf(want, sizeof(want), "%u.0.%u.10", i, 255 - i);
+
+		begin();
+		outbuf_put_ip4(&o, ip);
+		wrote(want);
+		o = outbuf_of(mem, (size_t)n);
+		outbuf_put_ip4(&o, ip);
+		wrote(want);
+		o = outbuf_of(mem, (size_t)n - 1);
+		outbuf_put_ip4(&o, ip);
+		assert_true(o.full);
+	}
+}
+
+// A value of any length, with an end of line at each place: spaces, and nothing beyond it touched.
+static void values_stay_on_one_line(void **)
+{
+	static const char ends[] = {'\r', '\n'};
+	uint8_t text[70], want[70];
+
+	for (uint32_t n = 0; n < sizeof(text); n++)
+		for (uint32_t at = 0; at <= n; at++)
+			for (unsigned i = 0; i < 2; i++) {
+				memset(text, 'x', n);
+				memset(want, 'x', n);
+				if (at < n) {
+					text[at] = (uint8_t)ends[i];
+					want[at] = ' ';
+				}
+				memset(mem, '#', sizeof(mem));
+				o = outbuf_of(mem, n);
+				sip_build_value(&o, guard_copy(0, slice_of(text, n)));
+				assert_false(o.full);
+				assert_int_equal(o.len, n);
+				assert_memory_equal(mem, want, n);
+				assert_int_equal(mem[n], '#');
+			}
+}
+
 static void bodies_take_their_headers(void **)
 {
 	struct sip_msg m =
@@ -241,6 +303,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines),
+		cmocka_unit_test(numbers),
+		cmocka_unit_test(values_stay_on_one_line),
 		cmocka_unit_test(bodies_take_their_headers),
 		cmocka_unit_test(reply_heads),
 		cmocka_unit_test(tags_and_timestamps),
