@@ -68,6 +68,7 @@ class Process:
         self.log = os.path.join(lab.dir, name + ".log")
         prefix = ["ip", "netns", "exec", lab.ns(side)] if side else []
         with open(self.log, "ab") as out:
+            self.begin = out.tell()
             # A group of its own: Ctrl-C reaches this program first, which then ends it in order.
             self.child = subprocess.Popen(prefix + list(argv), stdin=stdin, stdout=out,
                                           stderr=subprocess.STDOUT, cwd=lab.dir,
@@ -78,9 +79,14 @@ class Process:
     def alive(self):
         return self.child.poll() is None
 
-    def output(self):
-        with open(self.log, encoding="utf-8", errors="replace") as f:
-            return f.read()
+    def output(self, begin=0):
+        with open(self.log, "rb") as f:
+            f.seek(begin)
+            return f.read().decode("utf-8", "replace")
+
+    def said(self):
+        """The output of this run alone: a name that runs again writes into the same file."""
+        return self.output(self.begin)
 
     def tail(self, lines=15):
         return "\n".join(self.output().rstrip().split("\n")[-lines:])

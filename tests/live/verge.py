@@ -164,9 +164,8 @@ class Verge:
         """(exit status, text)."""
         log = self.lab.start("vergectl", [self.ctl, "-s", os.path.join(self.lab.dir, "verge.sock"),
                                           *argv], "s")
-        before = len(log.output())
         status = log.wait(10)
-        return status, log.output()[before:]
+        return status, log.said()
 
     def alive(self):
         return self.process.alive()
