@@ -273,8 +273,11 @@ static void answer_first(struct engine *e, struct txn *t, const struct inbound *
 		release_unanswered(e, t->call, 500, CAUSE_INTERNAL, NULL);
 		return;
 	}
+	if (b->state == LEG_EARLY)
+		leg_aim_again(e, b, leg_text_of(b), text);
+	else
+		leg_aim(e, b, text);
 	leg_set_text(e, b, text);
-	leg_aim(e, b, text);
 	t->flow = b->flow; // the ACK goes where the dialog says
 	b->agent = leg_agent(e, in->msg);
 	leg_take_timer(e, t->call, SIDE_B, &t->offered, in->msg);

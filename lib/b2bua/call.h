@@ -94,6 +94,11 @@ struct fork {
 
 #define FORKS_MAX 16 // a call
 
+// Some bytes of a text.
+struct text_run {
+	uint16_t at, len;
+};
+
 struct call {
 	// line 0
 	alignas(64) _Atomic uint32_t
@@ -121,10 +126,11 @@ struct call {
 	// line 1
 	alignas(64) tick_t ringing_tk;
 	tick_t answer_tk;
-	tick_t max_tk;		  // end by max_duration; 0 = none
-	uint64_t owner_hash;	  // H of the ingress Call-ID
-	uint64_t labels;	  // tags that rules gave it (rules_label())
-	uint64_t call_id_hash[2]; // keys in the leg table; 0 = not in it
+	tick_t max_tk;			// end by max_duration; 0 = none
+	uint64_t owner_hash;		// H of the ingress Call-ID
+	uint64_t labels;		// tags that rules gave it (rules_label())
+	uint64_t call_id_hash[2];	// keys in the leg table; 0 = not in it
+	struct text_run caller, callee; // users in the ingress leg's REMOTE and LOCAL text
 };
 
 struct txn {

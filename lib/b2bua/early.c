@@ -43,7 +43,8 @@ static bool early_learn(struct engine *e, uint32_t call, uint8_t fork, const str
 {
 	struct leg *leg = engine_leg(e, call, SIDE_B);
 	struct fork *f = fork != 0 ? fork_find(e, &e->calls[call], fork) : NULL;
-	struct leg_text *text = text_of_response(e, early_text(e, call, fork), in->msg, in->to_tag);
+	struct leg_text *before = early_text(e, call, fork);
+	struct leg_text *text = text_of_response(e, before, in->msg, in->to_tag);
 
 	if (text == NULL)
 		return false;
@@ -52,8 +53,11 @@ static bool early_learn(struct engine *e, uint32_t call, uint8_t fork, const str
 		f->text = text;
 		return true;
 	}
+	if (leg->state == LEG_EARLY)
+		leg_aim_again(e, leg, before, text);
+	else
+		leg_aim(e, leg, text);
 	leg_set_text(e, leg, text);
-	leg_aim(e, leg, text);
 	leg->state = LEG_EARLY;
 	return true;
 }

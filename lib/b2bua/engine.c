@@ -98,6 +98,7 @@ void engine_configure(struct engine *e, const struct config *config)
 {
 	e->config = config;
 	config_kept_put(&e->kept, config);
+	memset(e->sources, 0, sizeof(e->sources));
 	e->old_rules = false;
 	for (unsigned i = 0; i < CONFIG_KEPT; i++)
 		e->old_rules |= i != config->kept && e->kept.at[i] != NULL &&

@@ -318,7 +318,7 @@ unsigned engine_unreachable(struct engine *e, struct slice sent, tick_t now)
 
 unsigned engine_message(struct engine *e, struct rx *rx, tick_t now)
 {
-	int trunk = config_trunk_by_source(e->config, rx->flow.port, &rx->flow);
+	int trunk = leg_trunk_of(e, &rx->flow);
 	unsigned verdict;
 
 	e->now = now;
@@ -330,7 +330,7 @@ unsigned engine_message(struct engine *e, struct rx *rx, tick_t now)
 		return VERDICT_DROP_SCANNER;
 	inbound_count(e, rx, (uint16_t)trunk);
 	e->rx = rx;
-	e->has_seen = false;
+	engine_forget_read(e);
 	verdict = inbound_message(e, rx, (uint16_t)trunk);
 	if (e->has_rules)
 		manipulate_end(e, rx);
@@ -344,7 +344,7 @@ unsigned engine_message(struct engine *e, struct rx *rx, tick_t now)
 // silence (RFC 3261 s8.2, s18.3, s21.4.1).
 unsigned engine_unparsable(struct engine *e, struct rx *rx, int error, tick_t now)
 {
-	int trunk = config_trunk_by_source(e->config, rx->flow.port, &rx->flow);
+	int trunk = leg_trunk_of(e, &rx->flow);
 	const struct sip_msg *m = &rx->msg;
 	struct inbound in;
 	unsigned verdict;

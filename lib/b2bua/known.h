@@ -5,7 +5,23 @@
 
 #include <stdint.h>
 
-#define COMPOSE_OWN 16
+#include "sip/name_addr.h"
+
+#define COMPOSE_OWN   16
+#define KNOWN_SOURCES 64
+
+// The trunk of an IPv4 source (leg.c).
+struct known_source {
+	uint64_t key; // address, UDP port, port of ours; 0: none
+	uint16_t trunk;
+};
+
+// Who calls whom, read from an INVITE once (setup.c). URIs that cannot be read: has_... is false.
+struct known_parties {
+	struct sip_name_addr from, to;
+	struct sip_uri from_uri, to_uri, uri;
+	bool has_from, has_to, has_uri;
+};
 
 // What messages say of one address of ours, composed once (compose.c).
 struct compose_own {

@@ -190,10 +190,30 @@ uint64_t leg_agent(const struct engine *e, const struct sip_msg *msg)
 	return agent.len != 0 ? siphash(e->p.key, agent) | 1 : 0;
 }
 
-// Ask the trunk table whether an address belongs to the leg's trunk.
-static bool leg_owns(const struct engine *e, const struct leg *leg, const struct flow *to)
+int leg_trunk_of(struct engine *e, const struct flow *flow)
 {
-	return config_trunk_by_source(e->config, to->port, to) == (int)leg->trunk;
+	struct known_source *known;
+	uint64_t key;
+	uint32_t ip;
+	int trunk;
+
+	if (flow->family != 4)
+		return config_trunk_by_source(e->config, flow->port, flow);
+	memcpy(&ip, flow->peer_ip, sizeof(ip));
+	key = (uint64_t)1 << 63 | (uint64_t)flow->port << 48 | (uint64_t)flow->peer_udp << 32 | ip;
+	known = &e->sources[key * 0x9e3779b97f4a7c15u >> 58];
+	if (known->key == key)
+		return known->trunk;
+	trunk = config_trunk_by_source(e->config, flow->port, flow);
+	if (trunk >= 0)
+		*known = (struct known_source){key, (uint16_t)trunk};
+	return trunk;
+}
+
+// Ask the trunk table whether an address belongs to the leg's trunk.
+static bool leg_owns(struct engine *e, const struct leg *leg, const struct flow *to)
+{
+	return leg_trunk_of(e, to) == (int)leg->trunk;
 }
 
 void leg_aim(struct engine *e, struct leg *leg, const struct leg_text *text)
@@ -215,6 +235,18 @@ void leg_aim(struct engine *e, struct leg *leg, const struct leg_text *text)
 		return; // an address that is not the trunk's: behind NAT
 	leg->flags &= (uint16_t)~LEG_SYMMETRIC;
 	leg->flow = to;
+}
+
+void leg_aim_again(struct engine *e, struct leg *leg, const struct leg_text *before,
+		   const struct leg_text *text)
+{
+	static const enum leg_text_part parts[] = {LEG_TEXT_TARGET, LEG_TEXT_ROUTES};
+
+	for (unsigned i = 0; i < 2; i++)
+		if (!slice_eq(leg_text_part(before, parts[i]), leg_text_part(text, parts[i]))) {
+			leg_aim(e, leg, text);
+			return;
+		}
 }
 
 void leg_owe_ack(struct leg *leg, uint32_t cseq)

@@ -134,7 +134,7 @@ static bool take_edited(struct engine *e, struct inbound *in, const struct rules
 	in->rx->buf = b;
 	classify_message_scalar(&in->rx->msg, class);
 	class->scanner = scanner;
-	e->has_seen = false;
+	engine_forget_read(e);
 	return true;
 }
 

@@ -16,11 +16,25 @@ bool engine_outbox_full(const struct engine *e)
 	       e->out.n_records > OUTBOX_RECORDS - OUTBOX_RECORDS_RESERVE;
 }
 
+// Of a request of ours, by its first word.
+static enum sip_method output_method(const struct sip_buf *b)
+{
+	struct slice all = slice_of(b->data, b->len);
+	int64_t at;
+
+	if (b->len > 7 && memcmp(b->data, "INVITE ", 7) == 0)
+		return SIP_INVITE;
+	if (b->len > 4 && memcmp(b->data, "ACK ", 4) == 0)
+		return SIP_ACK;
+	if (b->len > 4 && memcmp(b->data, "BYE ", 4) == 0)
+		return SIP_BYE;
+	at = slice_find(all, ' ');
+	return sip_method_of(slice_first(all, at > 0 ? (uint32_t)at : 0));
+}
+
 static void output_count(struct engine *e, const struct sip_buf *b, uint16_t trunk, bool again)
 {
 	struct trunk_stats *ts = &e->p.trunk_stats[trunk];
-	struct slice all = slice_of(b->data, b->len);
-	int64_t at;
 	bool response = b->len > 8 && memcmp(b->data, "SIP/2.0 ", 8) == 0;
 
 	if (response) {
@@ -32,10 +46,7 @@ static void output_count(struct engine *e, const struct sip_buf *b, uint16_t tru
 			stat_add(&ts->retrans_out_responses, 1);
 		return;
 	}
-	at = slice_find(all, ' ');
-	stat_add(&ts->value[TRUNK_STAT_messages_out_response +
-			    sip_method_of(slice_first(all, at > 0 ? (uint32_t)at : 0))],
-		 1);
+	stat_add(&ts->value[TRUNK_STAT_messages_out_response + output_method(b)], 1);
 	if (again)
 		stat_add(&ts->retrans_out_requests, 1);
 }

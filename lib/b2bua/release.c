@@ -25,15 +25,11 @@ static void record_text(struct call_record *r, uint32_t *at, enum call_text whic
 	*at += n;
 }
 
-static struct slice record_user(const struct leg_text *t, enum leg_text_part part)
+static struct slice record_user(const struct leg_text *t, enum leg_text_part part,
+				struct text_run user)
 {
-	struct sip_name_addr party;
-	struct sip_uri uri;
-
-	if (t == NULL || sip_name_addr_parse(&party, leg_text_part(t, part)) != 0 ||
-	    sip_uri_parse(&uri, party.uri) != 0)
-		return SLICE_NONE;
-	return uri.user.len != 0 ? uri.user : uri.host;
+	return t != NULL ? slice_first(slice_from(leg_text_part(t, part), user.at), user.len)
+			 : SLICE_NONE;
 }
 
 static void record_leg(const struct leg *leg, struct leg_record *r)
@@ -59,7 +55,7 @@ static struct call_record *new_record(struct engine *e)
 
 	if (e->out.n_records < OUTBOX_RECORDS) {
 		r = &e->out.records[e->out.n_records++];
-		memset(r, 0, sizeof(*r));
+		memset(r, 0, offsetof(struct call_record, text)); // text: as far as text_len says
 		r->worker = e->p.worker;
 	} else {
 		stat_add(&e->p.stats->drops_event_ring, 1);
@@ -96,10 +92,12 @@ static void release_record(struct engine *e, uint32_t call, struct slice reason)
 		record_text(r, &at, side == SIDE_A ? TEXT_INGRESS_CALL_ID : TEXT_EGRESS_CALL_ID,
 			    t != NULL ? leg_text_part(t, LEG_TEXT_CALL_ID) : SLICE_NONE);
 	}
-	record_text(r, &at, TEXT_FROM,
-		    record_user(leg_text_of(engine_leg(e, call, SIDE_A)), LEG_TEXT_REMOTE));
-	record_text(r, &at, TEXT_TO,
-		    record_user(leg_text_of(engine_leg(e, call, SIDE_A)), LEG_TEXT_LOCAL));
+	record_text(
+		r, &at, TEXT_FROM,
+		record_user(leg_text_of(engine_leg(e, call, SIDE_A)), LEG_TEXT_REMOTE, c->caller));
+	record_text(
+		r, &at, TEXT_TO,
+		record_user(leg_text_of(engine_leg(e, call, SIDE_A)), LEG_TEXT_LOCAL, c->callee));
 	record_text(r, &at, TEXT_REASON, reason);
 }
 

@@ -91,34 +91,65 @@ static void put_display(struct outbuf *o, const struct sip_name_addr *party)
 	outbuf_put_char(o, ' ');
 }
 
-// From or To without its tag, as name-addr.
-static void put_party(struct outbuf *o, const struct sip_name_addr *party)
+// From or To without its tag, as name-addr. uri: what it says; NULL if it cannot be read. Returns
+// where in the text the user stands, or the host if there is none.
+static struct text_run put_party(struct outbuf *o, const struct sip_name_addr *party,
+				 const struct sip_uri *uri)
 {
+	struct slice user = uri == NULL ? SLICE_NONE : uri->user.len != 0 ? uri->user : uri->host;
+	uint32_t start = o->len, at;
+
 	put_display(o, party);
 	outbuf_put_char(o, '<');
+	at = o->len - start;
 	outbuf_put_slice(o, party->uri);
 	outbuf_put_char(o, '>');
+	if (user.len == 0 || o->full)
+		return (struct text_run){0};
+	return (struct text_run){(uint16_t)(at + (uint32_t)(user.p - party->uri.p)),
+				 (uint16_t)user.len};
+}
+
+// From and To of an INVITE, and the URIs in it; NULL if From or To cannot be read. The result is
+// good until the next call.
+static const struct known_parties *setup_parties(struct engine *e, const struct sip_msg *invite)
+{
+	struct known_parties *p = &e->parties;
+	bool handled = e->rx != NULL && invite == &e->rx->msg;
+
+	if (handled && e->has_parties)
+		return p;
+	e->has_parties = false;
+	if (sip_name_addr_of(invite, SIP_H_FROM, &p->from) != 0 ||
+	    sip_name_addr_of(invite, SIP_H_TO, &p->to) != 0)
+		return NULL;
+	p->has_from = sip_uri_parse(&p->from_uri, p->from.uri) == 0;
+	p->has_to = sip_uri_parse(&p->to_uri, p->to.uri) == 0;
+	p->has_uri = sip_uri_parse(&p->uri, invite->uri) == 0;
+	e->has_parties = handled;
+	return p;
 }
 
 static struct leg_text *setup_text_in(struct engine *e, const struct inbound *in, uint32_t call)
 {
 	uint8_t room[4096];
 	struct outbuf o = outbuf_of(room, sizeof(room));
+	struct call *c = &e->calls[call];
 	struct leg_text_parts parts = {0};
-	struct sip_name_addr from, to, contact;
-	const struct sip_msg *sent = inbound_as_sent(e, in); // the dialog's words are its own
+	struct sip_name_addr contact;
+	// the dialog's words are its own
+	const struct known_parties *p = setup_parties(e, inbound_as_sent(e, in));
 	uint32_t at = 0;
 
-	if (sip_name_addr_of(sent, SIP_H_FROM, &from) != 0 ||
-	    sip_name_addr_of(sent, SIP_H_TO, &to) != 0)
+	if (p == NULL)
 		return NULL;
-	put_party(&o, &to);
+	c->callee = put_party(&o, &p->to, p->has_to ? &p->to_uri : NULL);
 	parts.part[LEG_TEXT_LOCAL] = slice_of(room, o.len);
 	at = o.len;
 	leg_put_tag(e, &o, call, SIDE_A, 0);
 	parts.part[LEG_TEXT_LOCAL_TAG] = slice_of(room + at, o.len - at);
 	at = o.len;
-	put_party(&o, &from);
+	c->caller = put_party(&o, &p->from, p->has_from ? &p->from_uri : NULL);
 	parts.part[LEG_TEXT_REMOTE] = slice_of(room + at, o.len - at);
 	at = o.len;
 	if (dialog_put_routes(&o, in->msg, false) != 0)
@@ -131,7 +162,7 @@ static struct leg_text *setup_text_in(struct engine *e, const struct inbound *in
 	if (sip_name_addr_of(in->msg, SIP_H_CONTACT, &contact) == 0)
 		parts.part[LEG_TEXT_TARGET] = contact.uri;
 	else
-		parts.part[LEG_TEXT_TARGET] = from.uri;
+		parts.part[LEG_TEXT_TARGET] = p->from.uri;
 	text_set_body(&parts, in->msg);
 	return text_new(e, &parts);
 }
@@ -139,53 +170,54 @@ static struct leg_text *setup_text_in(struct engine *e, const struct inbound *in
 // --- the egress leg
 
 // User part of the number called, wherever it is written: sip:user@host, tel:number.
-static struct slice setup_user(const struct sip_msg *invite)
+static struct slice setup_user(struct engine *e, const struct sip_msg *invite)
 {
-	struct sip_uri uri;
+	const struct known_parties *p = setup_parties(e, invite);
 
-	if (sip_uri_parse(&uri, invite->uri) != 0)
-		return SLICE_NONE;
-	return uri.user;
+	return p != NULL && p->has_uri ? p->uri.user : SLICE_NONE;
+}
+
+static void put_uri_head(struct outbuf *o, const struct sip_uri *uri)
+{
+	outbuf_put_lit(o, "sip:");
+	if (uri->user.p != NULL) {
+		outbuf_put_slice(o, uri->user);
+		outbuf_put_char(o, '@');
+	}
 }
 
 // A URI of the other side with an address of this side in place of an IP literal: domains stay,
-// addresses are hidden (RFC 7092 s3.1.2). all: put it there whatever host is written, with the port
-// (Request-URI).
-static void put_uri_at(struct outbuf *o, struct slice text, const struct flow *flow, bool ours,
-		       bool all)
-{
-	const uint8_t *ip = ours ? flow->local_ip : flow->peer_ip;
-	struct sip_uri uri;
-
-	if (sip_uri_parse(&uri, text) != 0 || uri.scheme > SIP_URI_SIPS ||
-	    (!all && uri.host_kind == SIP_HOST_NAME)) {
-		outbuf_put_slice(o, text);
-		return;
-	}
-	outbuf_put_lit(o, "sip:");
-	if (uri.user.p != NULL) {
-		outbuf_put_slice(o, uri.user);
-		outbuf_put_char(o, '@');
-	}
-	if (all) {
-		sip_build_host_port(o, ip, flow->family, flow->peer_udp);
-	} else {
-		if (flow->family == 6)
-			outbuf_put_char(o, '[');
-		sip_build_ip(o, ip, flow->family);
-		if (flow->family == 6)
-			outbuf_put_char(o, ']');
-	}
-	outbuf_put_slice(o, uri.params);
-}
-
+// addresses are hidden (RFC 7092 s3.1.2). uri: NULL if it cannot be read.
 static void put_party_at(struct outbuf *o, const struct sip_name_addr *party,
-			 const struct flow *flow, bool ours)
+			 const struct sip_uri *uri, const uint8_t *ip, uint8_t family)
 {
 	put_display(o, party);
 	outbuf_put_char(o, '<');
-	put_uri_at(o, party->uri, flow, ours, false);
+	if (uri == NULL || uri->scheme > SIP_URI_SIPS || uri->host_kind == SIP_HOST_NAME) {
+		outbuf_put_slice(o, party->uri);
+	} else {
+		put_uri_head(o, uri);
+		if (family == 6)
+			outbuf_put_char(o, '[');
+		sip_build_ip(o, ip, family);
+		if (family == 6)
+			outbuf_put_char(o, ']');
+		outbuf_put_slice(o, uri->params);
+	}
 	outbuf_put_char(o, '>');
+}
+
+// The Request-URI: the peer's address and port whatever host is written.
+static void put_target(struct outbuf *o, const struct sip_msg *invite,
+		       const struct known_parties *p, const struct flow *flow)
+{
+	if (!p->has_uri || p->uri.scheme > SIP_URI_SIPS) {
+		outbuf_put_slice(o, invite->uri);
+		return;
+	}
+	put_uri_head(o, &p->uri);
+	sip_build_host_port(o, flow->peer_ip, flow->family, flow->peer_udp);
+	outbuf_put_slice(o, p->uri.params);
 }
 
 static struct leg_text *setup_text_out(struct engine *e, const struct sip_msg *invite,
@@ -193,29 +225,29 @@ static struct leg_text *setup_text_out(struct engine *e, const struct sip_msg *i
 {
 	struct call *c = &e->calls[call];
 	struct leg *leg = engine_leg(e, call, SIDE_B);
-	struct sip_name_addr from, to;
+	const struct flow *flow = &leg->flow;
+	const struct known_parties *p = setup_parties(e, invite);
 	struct leg_text_parts parts = {0};
 	uint8_t room[4096];
 	struct outbuf o = outbuf_of(room, sizeof(room));
 	uint32_t at = 0;
 
-	if (sip_name_addr_of(invite, SIP_H_FROM, &from) != 0 ||
-	    sip_name_addr_of(invite, SIP_H_TO, &to) != 0)
+	if (p == NULL)
 		return NULL;
 	token_put_call_id(&o, e->p.key, c->owner_hash,
 			  (uint64_t)c->attempt << 56 | (uint64_t)(c->gen & 0xffffff) << 32 | call);
 	parts.part[LEG_TEXT_CALL_ID] = slice_of(room, o.len);
 	at = o.len;
-	put_party_at(&o, &from, &leg->flow, true);
+	put_party_at(&o, &p->from, p->has_from ? &p->from_uri : NULL, flow->local_ip, flow->family);
 	parts.part[LEG_TEXT_LOCAL] = slice_of(room + at, o.len - at);
 	at = o.len;
 	leg_put_tag(e, &o, call, SIDE_B, c->attempt);
 	parts.part[LEG_TEXT_LOCAL_TAG] = slice_of(room + at, o.len - at);
 	at = o.len;
-	put_party_at(&o, &to, &leg->flow, false);
+	put_party_at(&o, &p->to, p->has_to ? &p->to_uri : NULL, flow->peer_ip, flow->family);
 	parts.part[LEG_TEXT_REMOTE] = slice_of(room + at, o.len - at);
 	at = o.len;
-	put_uri_at(&o, invite->uri, &leg->flow, false, true);
+	put_target(&o, invite, p, flow);
 	parts.part[LEG_TEXT_TARGET] = slice_of(room + at, o.len - at);
 	return o.full ? NULL : text_new(e, &parts);
 }
@@ -356,7 +388,8 @@ bool setup_next(struct engine *e, uint32_t call)
 	const uint16_t *to;
 	unsigned n;
 
-	if (invite == NULL || config_route(e->config, a->trunk, setup_user(invite), &to, &n) != 0) {
+	if (invite == NULL ||
+	    config_route(e->config, a->trunk, setup_user(e, invite), &to, &n) != 0) {
 		c->cause = CAUSE_NO_ROUTE;
 		return false;
 	}

@@ -32,8 +32,11 @@ static bool text_set_target(struct leg_text_parts *parts, const struct sip_msg *
 	struct sip_name_addr contact;
 	struct sip_uri uri;
 
-	if (sip_name_addr_of(msg, SIP_H_CONTACT, &contact) != 0 ||
-	    sip_uri_parse(&uri, contact.uri) != 0)
+	if (sip_name_addr_of(msg, SIP_H_CONTACT, &contact) != 0)
+		return false;
+	if (slice_eq(contact.uri, parts->part[LEG_TEXT_TARGET]))
+		return true;
+	if (sip_uri_parse(&uri, contact.uri) != 0)
 		return false;
 	parts->part[LEG_TEXT_TARGET] = contact.uri;
 	return true;
