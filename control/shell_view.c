@@ -144,6 +144,13 @@ static void pick_used(const struct dataplane_worker_gauges *g, uint64_t out[3])
 	out[2] = g->orders;
 }
 
+static void pick_late(const struct dataplane_worker_gauges *g, uint64_t out[3])
+{
+	out[0] = g->events_late;
+	out[1] = g->records_late;
+	out[2] = g->orders_late;
+}
+
 static void pick_lost(const struct dataplane_worker_gauges *g, uint64_t out[3])
 {
 	out[0] = g->events_lost;
@@ -222,6 +229,10 @@ static void view_more_metrics(void *ctx, struct prometheus_writer *w)
 	prometheus_head(w, "verge_ring_used", PROMETHEUS_GAUGE,
 			"Messages that wait in the rings between a worker and control.");
 	put_rings(l, w, "verge_ring_used", pick_used);
+	prometheus_head(w, "verge_ring_late_total", PROMETHEUS_COUNTER,
+			"Messages that found their ring full and waited; many of them, and new "
+			"calls are refused as overload.");
+	put_rings(l, w, "verge_ring_late_total", pick_late);
 	prometheus_head(w, "verge_ring_lost_total", PROMETHEUS_COUNTER,
 			"Messages for which ring and waiting room were full.");
 	put_rings(l, w, "verge_ring_lost_total", pick_lost);

@@ -40,6 +40,8 @@ void admit_free(struct worker *w)
 
 	while (a != NULL && a->n != 0)
 		mbuf_sip_unref(&mbuf_priv(take_first(a))->buf);
+	while (a != NULL && a->n_refused != 0)
+		mbuf_sip_unref(&mbuf_priv(a->refused[--a->n_refused])->buf);
 	rte_free(a);
 	w->admit = NULL;
 }
@@ -83,30 +85,47 @@ bool admit_defer(struct worker *w, struct rte_mbuf *m)
 		return false;
 	if (a->n < ADMIT_WAITING)
 		a->waiting[(a->head + a->n++) % ADMIT_WAITING] = m;
-	else if (a->n_refused < ADMIT_REFUSED)
-		a->refused[a->n_refused++] = m;
 	else
-		drop(w, m, VERDICT_DROP_OVERLOAD);
+		(void)admit_refuse(w, m, VERDICT_DROP_OVERLOAD);
 	return true;
 }
 
-void admit_run(struct worker *w)
+bool admit_refuse(struct worker *w, struct rte_mbuf *m, enum verdict otherwise)
+{
+	struct admit *a = w->admit;
+
+	if (a->n_refused < ADMIT_REFUSED) {
+		a->refused[a->n_refused++] = m;
+		return true;
+	}
+	drop(w, m, otherwise);
+	return false;
+}
+
+static void run_waiting(struct worker *w)
 {
 	struct admit *a = w->admit;
 	struct rte_mbuf *m[BURST];
 	uint32_t n = a->n < BURST ? a->n : BURST;
 
-	if (n == 0)
-		return;
-	w->gave_work = true;
-	a->sorting = false;
 	for (uint32_t i = 0; i < n; i++)
 		m[i] = take_first(a);
 	pipeline_messages(w, m, n);
+}
+
+void admit_run(struct worker *w)
+{
+	struct admit *a = w->admit;
+
+	if (a->n == 0 && a->n_refused == 0)
+		return;
+	w->gave_work = true;
+	a->sorting = false;
+	run_waiting(w);
 	if (a->n_refused == 0)
 		return;
 	engine_refuse_new(w->engine, true);
 	pipeline_messages(w, a->refused, a->n_refused);
-	engine_refuse_new(w->engine, false);
+	engine_refuse_new(w->engine, w->refusing);
 	a->n_refused = 0;
 }

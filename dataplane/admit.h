@@ -21,5 +21,8 @@ void admit_sort(struct worker *w, bool full);
 enum verdict admit_look(const struct worker *w, const struct flow *flow, struct slice message);
 // A message for this worker: true if it waits now or is gone, false if it goes on at once.
 bool admit_defer(struct worker *w, struct rte_mbuf *m);
+// A message that begins something new and has no place: it gets 503 while few do in this round,
+// else it goes no further under the verdict, and false. Takes it. w has an engine.
+bool admit_refuse(struct worker *w, struct rte_mbuf *m, enum verdict otherwise);
 // Once a round, after all queues: a burst of those that wait, and the refusals.
 void admit_run(struct worker *w);

@@ -26,6 +26,11 @@ void channel_close(struct channel *c); // fine on a zeroed one
 // Producer: send n messages, first what waits. channel_push() without new ones.
 void channel_put(struct channel *c, const void *messages, uint32_t n);
 void channel_push(struct channel *c);
+// Producer: messages that wait for room in the ring.
+static inline uint32_t channel_waiting(const struct channel *c)
+{
+	return c->n;
+}
 // Consumer: up to max messages; returns how many.
 uint32_t channel_get(struct channel *c, void *messages, uint32_t max);
 // Any thread: messages in the ring now.

@@ -86,7 +86,7 @@ struct dataplane_worker_gauges {
 	uint32_t text_retired;			   // blocks that wait for readers
 	uint64_t text_leaked;
 	uint32_t events, records, orders;		 // in the rings
-	uint64_t events_late, records_late;		 // found their ring full and waited
+	uint64_t events_late, records_late, orders_late; // found their ring full and waited
 	uint64_t events_lost, records_lost, orders_lost; // found the waiting room full as well
 };
 void dataplane_gauges(const struct dataplane *dp, struct dataplane_gauges *g);

@@ -59,20 +59,26 @@ void egress_flush(struct worker *w)
 			egress_device(w, &w->devices->device[i]);
 }
 
-void egress_serve(struct worker *w)
+static void serve_ring(struct worker *w, struct device *d)
 {
 	struct rte_mbuf *m[BURST];
+	uint32_t n = BURST;
 
-	for (uint32_t i = 0; i < w->devices->n_devices; i++) {
-		struct device *d = &w->devices->device[i];
-		uint32_t n;
-
-		if (w->id >= d->n_txq || d->tx_ring[w->id] == NULL)
-			continue;
+	for (unsigned i = 0; n == BURST && i < WORKER_BURSTS; i++) {
 		n = rte_ring_dequeue_burst(d->tx_ring[w->id], mbuf_objects(m), BURST, NULL);
 		if (n == 0)
-			continue;
+			return;
 		w->gave_work = true;
 		send_burst(w, d, m, n);
+	}
+}
+
+void egress_serve(struct worker *w)
+{
+	for (uint32_t i = 0; i < w->devices->n_devices; i++) {
+		struct device *d = &w->devices->device[i];
+
+		if (w->id < d->n_txq && d->tx_ring[w->id] != NULL)
+			serve_ring(w, d);
 	}
 }

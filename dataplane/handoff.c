@@ -36,9 +36,11 @@ void handoff_free(struct worker *w)
 static void flush_one(struct worker *w, unsigned to)
 {
 	struct egress *q = &w->to_worker[to];
+	unsigned left;
 	uint32_t done =
-		rte_ring_enqueue_burst(w->workers[to].handoff, mbuf_objects(q->m), q->n, NULL);
+		rte_ring_enqueue_burst(w->workers[to].handoff, mbuf_objects(q->m), q->n, &left);
 
+	w->filling[to] = left < HANDOFF_KEPT;
 	stat_add(&w->stats->handed_over, done);
 	if (done < q->n) {
 		stat_add(&w->stats->drops_handoff_ring, q->n - done);
@@ -64,13 +66,22 @@ void handoff_flush(struct worker *w)
 			flush_one(w, i);
 }
 
-uint32_t handoff_poll(struct worker *w)
+bool handoff_filling(struct worker *w, unsigned to)
+{
+	// The ring is looked at again only while it was found so: its ends belong to other cores.
+	if (w->filling[to])
+		w->filling[to] = rte_ring_free_count(w->workers[to].handoff) < HANDOFF_KEPT;
+	return w->filling[to];
+}
+
+static uint32_t poll_burst(struct worker *w)
 {
 	struct rte_mbuf *m[BURST];
 	uint32_t n = rte_ring_dequeue_burst(w->handoff, mbuf_objects(m), BURST, NULL);
 
 	if (n == 0)
 		return 0;
+	w->gave_work = true;
 	for (uint32_t i = 0; i < n; i++)
 		rte_prefetch0(mbuf_priv(m[i]));
 	for (uint32_t i = 0; i < n; i++)
@@ -78,4 +89,11 @@ uint32_t handoff_poll(struct worker *w)
 	admit_sort(w, n == BURST);
 	pipeline_messages(w, m, n);
 	return n;
+}
+
+void handoff_poll(struct worker *w)
+{
+	for (unsigned i = 0; i < WORKER_BURSTS; i++)
+		if (poll_burst(w) < BURST)
+			return;
 }

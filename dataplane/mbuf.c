@@ -36,6 +36,12 @@ void mbuf_pools_free(struct mbuf_pools *pools)
 	pools->small = pools->large = NULL;
 }
 
+bool mbuf_pools_scarce(const struct mbuf_pools *pools)
+{
+	return rte_mempool_avail_count(pools->small) < MBUF_SMALL_KEPT ||
+	       rte_mempool_avail_count(pools->large) < MBUF_LARGE_KEPT;
+}
+
 // With ordinary pages DPDK lets no object cross a page unless it is longer than one.
 static uint64_t object_bytes(uint64_t bytes, bool hugepages)
 {

@@ -13,6 +13,8 @@
 
 #define MBUF_SMALL_ROOM 2048  // bytes of a message, and of a received frame
 #define MBUF_LARGE_ROOM 16384 // longest message
+#define MBUF_SMALL_KEPT 4096  // the last ones are not for new calls
+#define MBUF_LARGE_KEPT 512
 
 struct mbuf_priv {
 	struct sip_buf buf;
@@ -64,6 +66,10 @@ int mbuf_pools_create(struct mbuf_pools *pools, unsigned small, unsigned large);
 void mbuf_pools_free(struct mbuf_pools *pools);
 // Bytes of memory that they take, from hugepages or from ordinary ones.
 uint64_t mbuf_pools_bytes(unsigned small, unsigned large, bool hugepages);
+
+// Whether so few are left that they are for calls that are there, and for receiving: what is new is
+// to be refused. Looks at every core's cache: about a microsecond.
+bool mbuf_pools_scarce(const struct mbuf_pools *pools);
 
 // A buffer with room for `size` bytes behind the headroom; NULL when there is none left or size is
 // above MBUF_LARGE_ROOM.

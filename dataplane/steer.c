@@ -2,8 +2,10 @@
 // Messages to their owners. See steer.h.
 #include "dataplane/steer.h"
 
+#include "dataplane/admit.h"
 #include "dataplane/handoff.h"
 #include "dataplane/pipeline.h"
+#include "frame/begins.h"
 #include "frame/call_id.h"
 #include "sip/token.h"
 
@@ -14,6 +16,17 @@ static unsigned owner_of(const struct worker *w, struct rte_mbuf *m)
 
 	// What has no Call-ID is no worker's: it is refused right here.
 	return call_id.len != 0 ? (unsigned)(token_owner_hash(call_id) % w->n_workers) : w->id;
+}
+
+static void hand_over(struct worker *w, unsigned owner, struct rte_mbuf *m)
+{
+	const struct sip_buf *buf = &mbuf_priv(m)->buf;
+
+	if (w->engine == NULL || !handoff_filling(w, owner) ||
+	    !frame_begins_something(slice_of(buf->data, buf->len)))
+		handoff_put(w, owner, m);
+	else if (!admit_refuse(w, m, VERDICT_DROP_HANDOFF_FULL))
+		stat_add(&w->stats->drops_handoff_ring, 1);
 }
 
 void stage_steer(struct worker *w, struct burst *b)
@@ -29,7 +42,7 @@ void stage_steer(struct worker *w, struct burst *b)
 		if (owner == w->id)
 			pipeline_take(w, p->m);
 		else
-			handoff_put(w, owner, p->m);
+			hand_over(w, owner, p->m);
 		p->m = NULL;
 	}
 	if (w->n_workers > 1)

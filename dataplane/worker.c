@@ -21,9 +21,11 @@
 #include "dataplane/tap.h"
 #include "rules/rules.h"
 
-#define WORKER_TICK   TICK_MS(100) // neighbours and old fragments
-#define WORKER_RETIRE 256	   // leg texts given back in one round
-#define WORKER_BURSTS 32	   // of one queue in one round
+#define WORKER_TICK    TICK_MS(100) // neighbours and old fragments
+#define WORKER_LOOK    TICK_MS(1)   // buffers and rings
+#define WORKER_RECORDS 512	    // waiting for room in their ring: nothing new begins
+#define WORKER_EVENTS  2048
+#define WORKER_RETIRE  256 // leg texts given back in one round
 
 int worker_init(struct worker *w)
 {
@@ -129,15 +131,27 @@ static void run_calls(struct worker *w)
 	retire_poll(&w->retire, WORKER_RETIRE);
 }
 
+static void look_around(struct worker *w)
+{
+	if (w->engine == NULL || w->now < w->look_tk)
+		return;
+	w->look_tk = w->now + WORKER_LOOK;
+	engine_buffers_scarce(w->engine, mbuf_pools_scarce(&w->pools));
+	// Control does not keep up: what it is to be told of the calls that are there has room yet.
+	w->refusing = channel_waiting(&w->records) >= WORKER_RECORDS ||
+		      channel_waiting(&w->events) >= WORKER_EVENTS;
+	engine_refuse_new(w->engine, w->refusing);
+}
+
 bool worker_poll(struct worker *w)
 {
 	w->gave_work = false;
 	take_config(w);
+	look_around(w);
 	tap_take(w);
 	poll_queues(w);
 	if (w->n_workers > 1) {
-		if (handoff_poll(w) != 0)
-			w->gave_work = true;
+		handoff_poll(w);
 		arp_nd_news(w);
 		egress_serve(w);
 	}

@@ -17,6 +17,7 @@
 #include "stat/verdict.h"
 
 #define BURST		  32
+#define WORKER_BURSTS	  32 // of one queue in one round
 #define WORKERS_MAX	  64
 #define WORKER_QUEUES_MAX 256
 
@@ -82,12 +83,14 @@ struct worker {
 	const struct config *config;		      // W: this worker, R: this worker
 	_Atomic(const struct config *) config_in_use; // W: this worker, R: control
 	const struct tap_filter *tap_filter;	      // NULL: nobody wants copies of messages
+	tick_t look_tk;				      // when buffers and rings are looked at next
 	tick_t tick_tk;		// when neighbours and old fragments are looked at next
 	uint32_t links_changed; // worker 0: dp->links_changed when it last announced
 	uint32_t icmp_tokens;
 	tick_t icmp_tk;
 	uint16_t ip_id;
 	bool gave_work; // this loop found something to do
+	bool refusing;	// the rings to control are full: nothing new begins
 	// further lines
 	alignas(64) uint64_t verdicts[VERDICT_N]; // W: this worker, R: control (relaxed)
 	alignas(64) struct worker_stats *stats;	  // W: this worker, R: control (relaxed)
@@ -115,6 +118,7 @@ struct worker {
 	struct rte_ring *handoff; // mbufs for this worker; many producers
 	struct rte_ring *news;	  // struct neighbour_news for this worker; many producers
 	struct egress to_worker[WORKERS_MAX];
+	bool filling[WORKERS_MAX]; // that worker's hand-over ring has no room for what is new
 	struct burst burst;
 	struct sip_burst *sip;
 	struct admit *admit; // who waits while there is more than can be done

@@ -53,6 +53,7 @@ struct engine {
 	tick_t out_of_tk;	    // last OUT_OF event
 	bool stopping;		    // no new calls
 	bool refusing;		    // nothing new at all: the worker has too much to do
+	bool scarce;		    // no new calls: message buffers are few
 	uint32_t probe_count;
 	const struct rx *rx; // the message being handled, or NULL
 	bool has_seen;	     // seen holds what rx says of session timers

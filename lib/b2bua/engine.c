@@ -94,6 +94,11 @@ void engine_refuse_new(struct engine *e, bool refuse)
 	e->refusing = refuse;
 }
 
+void engine_buffers_scarce(struct engine *e, bool scarce)
+{
+	e->scarce = scarce;
+}
+
 void engine_configure(struct engine *e, const struct config *config)
 {
 	e->config = config;

@@ -114,6 +114,10 @@ uint32_t engine_kept_calls(const struct engine *e, unsigned place);
 // what belongs to a call or a transaction goes on. For messages that the worker has no time for.
 void engine_refuse_new(struct engine *e, bool refuse);
 
+// From now on (until false) new calls get 503, since message buffers are few: the rest is for calls
+// that are there.
+void engine_buffers_scarce(struct engine *e, bool scarce);
+
 // Where inputs put what they produce. The caller empties it (n_sends = n_events = n_records = 0)
 // whenever it wants, and must when engine_outbox_full() says so.
 struct outbox *engine_outbox(struct engine *e);

@@ -498,6 +498,10 @@ static unsigned setup_admit(struct engine *e, struct inbound *in)
 		engine_out_of(e, OUT_OF_TRANSACTIONS);
 		return setup_refuse(e, in, CAUSE_CAPACITY);
 	}
+	if (e->scarce) { // and the last buffers, as well as those that messages arrive in
+		engine_out_of(e, OUT_OF_BUFFERS);
+		return setup_refuse(e, in, CAUSE_CAPACITY);
+	}
 	if (trunk->limits.cps != 0 &&
 	    !gate_rate(&e->p.live[in->trunk], trunk->limits.cps, e->now)) {
 		stat_add(&e->p.stats->over_limit, 1);

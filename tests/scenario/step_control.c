@@ -259,7 +259,7 @@ static void do_end(struct run *r, const struct step *s)
 	run_fail(r, "there is no such call");
 }
 
-// exhaust buffers|text|time on|off
+// exhaust buffers|text|time|reserve on|off
 static void do_exhaust(struct run *r, const struct step *s)
 {
 	bool on = strcmp(word(s, 2), "on") == 0;
@@ -271,8 +271,11 @@ static void do_exhaust(struct run *r, const struct step *s)
 	else if (strcmp(word(s, 1), "time") == 0)
 		for (unsigned i = 0; i < r->net.world.workers; i++)
 			engine_refuse_new(r->net.world.engine[i], on);
+	else if (strcmp(word(s, 1), "reserve") == 0)
+		for (unsigned i = 0; i < r->net.world.workers; i++)
+			engine_buffers_scarce(r->net.world.engine[i], on);
 	else
-		run_fail(r, "buffers, text or time can be exhausted");
+		run_fail(r, "buffers, text, time or the reserve of buffers can be exhausted");
 }
 
 // trunk T observe|normal|none|reset
