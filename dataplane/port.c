@@ -3,6 +3,7 @@
 #include "dataplane/port.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 
 #include <rte_bus.h>
@@ -50,6 +51,24 @@ static void device_name(struct device *d)
 		colons += d->args[i] == ':';
 	snprintf(d->name, sizeof(d->name), "%s%.*s",
 		 eal_device_is_pci(d->args) && colons == 1 ? "0000:" : "", (int)n, d->args);
+}
+
+static void find_interface(struct device *d)
+{
+	const char *at = strstr(d->args, "iface=");
+
+	if (at == NULL)
+		return;
+	at += strlen("iface=");
+	snprintf(d->iface, sizeof(d->iface), "%.*s", (int)strcspn(at, ","), at);
+	d->ifindex = if_nametoindex(d->iface);
+}
+
+// Of an interface that was deleted, drivers go on to say that it is up; one that came back under
+// its name is another one, which the driver does not see.
+static bool interface_gone(const struct device *d)
+{
+	return d->ifindex != 0 && if_nametoindex(d->iface) != d->ifindex;
 }
 
 // The kernel puts fragmented IPv4 packets together before AF_PACKET shows them (the driver asks it
@@ -220,6 +239,7 @@ static int start(struct device *d, const struct port_plan *plan)
 	if (rc != 0)
 		return refuse(plan->why, d, "does not start", rc);
 	d->started = true;
+	find_interface(d);
 	join_groups(d);
 	rc = rte_eth_macaddr_get(d->dpdk, &mac);
 	if (rc != 0)
@@ -317,7 +337,7 @@ unsigned port_poll_links(struct devices *ds)
 		struct rte_eth_link link = {0};
 		bool up;
 
-		if (rte_eth_link_get_nowait(d->dpdk, &link) != 0)
+		if (rte_eth_link_get_nowait(d->dpdk, &link) != 0 || interface_gone(d))
 			link.link_status = RTE_ETH_LINK_DOWN;
 		up = link.link_status == RTE_ETH_LINK_UP;
 		if (up == d->link_up)

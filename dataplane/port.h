@@ -48,6 +48,9 @@ struct device {
 	// Where workers without a transmit queue of their own put packets; owner of queue q is
 	// worker q. NULL where there is none such.
 	struct rte_ring *tx_ring[PORT_QUEUES_MAX];
+	// The kernel's interface below it and its number at start; 0: none. Control only.
+	char iface[16];
+	unsigned ifindex;
 	// W: control, R: control
 	bool link_up;
 	uint64_t link_changes;
