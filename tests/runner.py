@@ -42,8 +42,9 @@ VARIANTS = {
 
 
 class Result:
-    def __init__(self, suite, name, ok, seconds, output=""):
+    def __init__(self, suite, name, ok, seconds, output="", note=""):
         self.suite, self.name, self.ok, self.seconds, self.output = suite, name, ok, seconds, output
+        self.note = note  # shown although it is well
 
 
 # What only computes, while peers of the suite "live" mostly wait: gets the CPU that nobody wants.
@@ -255,7 +256,7 @@ def suite_live(options):
     ok, seconds, output = command(argv, 1500)
     found = re.findall(r"^(ok|FAIL) (\S+) ([\d.]+)((?:\n[ \t].*)*)", output, re.MULTILINE)
     for verdict, name, took, detail in found:
-        yield Result("live", name, verdict == "ok", float(took), detail)
+        yield Result("live", name, verdict == "ok", float(took), detail, detail)
     if not found or (not ok and all(f[0] == "ok" for f in found)):
         yield Result("live", "frame", False, seconds, output)
 
@@ -319,8 +320,9 @@ def run(name, options, aside):
 def show(result):
     word = "ok  " if result.ok else "FAIL"
     print(f"{word} {result.suite}: {result.name}  {result.seconds:.1f} s", flush=True)
-    if not result.ok:
-        lines = result.output.rstrip().split("\n")
+    text = result.note if result.ok else result.output
+    if text or not result.ok:
+        lines = text.strip("\n").rstrip().split("\n")
         for line in lines[-80:]:
             print("     | " + line)
         sys.stdout.flush()

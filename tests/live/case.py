@@ -3,9 +3,14 @@
 runs and what it shows.
 
     @pair(...)  two peers of their own behind a verge that is shared by all pairs, side by side
-    @lab(...)   namespaces and a verge of its own; `load` tests run one at a time"""
+    @lab(...)   namespaces and a verge of its own; `load` tests load the machine one at a time
+
+What a test returns is a note that is printed with its result."""
+
+import threading
 
 PAIRS, LABS = {}, {}
+_turn, _mine = threading.Lock(), threading.local()
 
 
 class Case:
@@ -27,12 +32,26 @@ def pair(access=None, core=None, slow=False, profile=None):
     return register
 
 
-def lab(load=False, slow=False):
+def lab(load=False, slow=False, quick=False):
+    """load: loads the machine; slow: takes minutes, not in --quick; quick: in --quick only."""
     def register(function):
-        made = Case(function, load=load, slow=slow)
+        made = Case(function, load=load, slow=slow, quick=quick)
         LABS[made.name] = made
         return function
     return register
+
+
+def take_turn():
+    """Wait until no other test loads the machine."""
+    _turn.acquire()
+    _mine.turn = True
+
+
+def end_turn():
+    """This test's load is over, what is left waits for timers: the next one may begin."""
+    if getattr(_mine, "turn", False):
+        _mine.turn = False
+        _turn.release()
 
 
 def expect(condition, text):

@@ -4,6 +4,10 @@
     access peers  [a] a0 ---- s0 [s] s1 ---- c0 [c]  core peers
                  10.91.1.x   verge owns s0, s1   10.92.1.x
 
+The wires may lose, delay and reorder frames (`disturb`): by the kernel's netem where it has that, by
+wire.py otherwise. They may be tagged (`vlan`): by the peers' own 802.1Q interfaces where the kernel
+has them, by wire.py otherwise. Lab.means says which it was.
+
 The names carry this process's id and a number, so that labs stand side by side. Lab is a context
 manager: whatever happens, its processes are ended by pid and its namespaces deleted. The kernel has
 no address on s0 and s1: only verge answers there."""
@@ -50,6 +54,28 @@ def wait_for(what, check, timeout, every=0.05):
         if time.monotonic() > end:
             raise LabError(f"{what}: not within {timeout} s")
         time.sleep(every)
+
+
+def kernel_has(*argv):
+    """Whether the kernel does this in a namespace of its own; {ns} in argv is its name."""
+    ns = f"vl{os.getpid() % 100000}probe{threading.get_ident() % 10000}"
+    run("ip", "netns", "add", ns)
+    try:
+        done = subprocess.run([word.format(ns=ns) for word in argv], capture_output=True,
+                              check=False, stdin=subprocess.DEVNULL)
+        return done.returncode == 0
+    finally:
+        run("ip", "netns", "del", ns, check=False)
+
+
+def has_netem():
+    return kernel_has("ip", "netns", "exec", "{ns}", "tc", "qdisc", "add", "dev", "lo", "root", "netem",
+                      "loss", "1%")
+
+
+def has_vlan():
+    return kernel_has("ip", "-n", "{ns}", "link", "add", "link", "lo", "name", "v5", "type", "vlan",
+                      "id", "5")
 
 
 def _close_all():
@@ -129,14 +155,16 @@ class Process:
 
 
 class Lab:
-    def __init__(self, keep=False, one_port=False, vlan=0, wire=()):
-        """vlan: verge's wires are tagged; wire: options of wire.py for wires that are not perfect."""
+    def __init__(self, keep=False, one_port=False, vlan=0, disturb=None):
+        """vlan: verge's wires are tagged; disturb: loss in percent, delay and jitter in ms, of each
+        wire both ways."""
         global _count
         with _count_lock:
             _count += 1
             self.id = f"vl{os.getpid() % 100000}x{_count}"
         self.keep, self.one_port, self.vlan = keep, one_port, vlan
-        self.wire = [*wire, *(["--vlan", str(vlan)] if vlan else [])]
+        self.disturb, self.means = disturb or {}, []
+        self.netem, self.tagging = disturb and has_netem(), vlan and has_vlan()
         self.processes = []
         self.dir = tempfile.mkdtemp(prefix=f"verge-{self.id}-")
         self.closed = False
@@ -173,11 +201,13 @@ class Lab:
         self.sysctl("s", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
         if self.one_port:
             self._build_one_port()
-        elif self.wire:
+        elif (self.vlan and not self.tagging) or self.disturb:
             self._build_between()
         else:
-            self._wire("a", "a0", "s", "s0")
-            self._wire("c", "c0", "s", "s1")
+            for side, number in (("a", 0), ("c", 1)):
+                self._wire(side, self._device(side), "s", f"s{number}")
+        if self.tagging:
+            self._tag()
         for side, net4, net6 in (("a", ACCESS4, ACCESS6), ("c", CORE4, CORE6)):
             self.ip(side, "addr", "add", net4 + "2/24", "dev", f"{side}0")
             self.ip(side, "addr", "add", net6 + "2/64", "dev", f"{side}0", "nodad")
@@ -195,16 +225,56 @@ class Lab:
         run("ip", "netns", "add", self.ns("w"))
         self.sysctl("w", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
 
+    def _device(self, side):
+        """The peers' end of the wire: below their tagged interface, if they have one."""
+        return f"{side}raw" if self.tagging else f"{side}0"
+
+    def _tag(self):
+        """The peers' interfaces a0 and c0 are 802.1Q interfaces of the kernel."""
+        self.means.append("802.1Q by the kernel")
+        for side in "ac":
+            self.ip(side, "link", "add", "link", self._device(side), "name", f"{side}0", "type", "vlan",
+                    "id", str(self.vlan))
+            self.ip(side, "link", "set", f"{side}0", "up")
+            run("ip", "netns", "exec", self.ns(side), "ethtool", "-K", f"{side}0", "tx", "off",
+                check=False)
+
     def _build_between(self):
-        """Wires of user space (wire.py) between verge and its peers."""
+        """Something between verge and its peers that is not perfect, or that tags."""
         self._switch()
         pairs = []
         for side, number in (("a", 0), ("c", 1)):
-            self._wire(side, f"{side}0", "w", f"w{side}")
+            self._wire(side, self._device(side), "w", f"w{side}")
             self._wire("w", f"wt{number}", "s", f"s{number}")
-            pairs.append(f"w{side}:wt{number}")
+            pairs.append((f"w{side}", f"wt{number}"))
+        if self.disturb and self.netem and (self.tagging or not self.vlan):
+            self._netem(pairs)
+        else:
+            self._user_space(pairs)
+
+    def _netem(self, pairs):
+        """A bridge for each wire, netem where frames leave it, both ways. Not on verge's own
+        interface: its drivers go past the queueing disciplines of that."""
+        self.means.append("netem")
+        d = self.disturb
+        for number, pair in enumerate(pairs):
+            self.ip("w", "link", "add", f"sw{number}", "type", "bridge")
+            self.ip("w", "link", "set", f"sw{number}", "up")
+            for device in pair:
+                self.ip("w", "link", "set", device, "master", f"sw{number}")
+                # delay is the middle of its spread: frames that are sent apart by less reorder
+                run("ip", "netns", "exec", self.ns("w"), "tc", "qdisc", "add", "dev", device, "root",
+                    "netem", "limit", "10000", "loss", f"{d['loss']}%",
+                    "delay", f"{d['delay'] + d['jitter'] / 2}ms", f"{d['jitter'] / 2}ms")
+
+    def _user_space(self, pairs):
+        options = ["--vlan", str(self.vlan)] if self.vlan else []
+        for key, value in self.disturb.items():
+            options += [f"--{key}", str(value)]
+        self.means.append("wire.py: " + " ".join(options))
         here = os.path.dirname(os.path.abspath(__file__))
-        self.start("wire", ["python3", os.path.join(here, "wire.py"), *self.wire, *pairs], "w")
+        self.start("wire", ["python3", os.path.join(here, "wire.py"), *options,
+                            *(":".join(pair) for pair in pairs)], "w")
 
     def _build_one_port(self):
         """Both peers behind one port of verge: a switch between."""

@@ -83,9 +83,7 @@ def hugepages_used():
         verge.stop()
         with hugepages(200) as got:
             if got < 200:
-                print(f"\thugepages-used: half skipped, the kernel set aside {got} of 200 pages",
-                      flush=True)
-                return
+                return f"half skipped, the kernel set aside {got} of 200 pages"
             conf["system"]["hugepages"] = "none"
             verge = Verge(net, conf, "none")
             expect(hugetlb_kib(verge) == 0, "hugepages: none took some")
@@ -184,6 +182,16 @@ def stopped_thread(thread):
         libc.ptrace(detach, thread, None, None)
 
 
+def thread_named(verge, part):
+    """The thread of verge whose name has this part."""
+    task = f"/proc/{verge.process.pid}/task"
+    for thread in os.listdir(task):
+        with open(f"{task}/{thread}/comm", encoding="ascii") as f:
+            if part in f.read():
+                return int(thread)
+    raise AssertionError(f"verge has no thread {part}")
+
+
 @lab()
 def watchdog_fed():
     """systemd hears READY, WATCHDOG while all workers go round, nothing while one stands, STOPPING."""
@@ -193,10 +201,7 @@ def watchdog_fed():
         verge = Verge(net, config(net, workers=2), env={"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "1000000"})
         expect("READY=1" in systemd.listen(5, "READY=1"), "READY")
         expect(systemd.listen(3).count("WATCHDOG=1") >= 3, "WATCHDOG twice in its time")
-        task = f"/proc/{verge.process.pid}/task"
-        worker = next(t for t in os.listdir(task)
-                      if "worker-2" in open(f"{task}/{t}/comm", encoding="ascii").read())
-        with stopped_thread(int(worker)):
+        with stopped_thread(thread_named(verge, "worker-2")):
             systemd.listen(1)  # what was on its way
             expect("WATCHDOG=1" not in systemd.listen(3), "WATCHDOG although a worker stands still")
         expect("WATCHDOG=1" in systemd.listen(5, "WATCHDOG=1"), "WATCHDOG when it goes on")
