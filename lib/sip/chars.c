@@ -59,6 +59,11 @@ static bool ends_uri(uint8_t c)
 	return c <= ' ' || c == 0x7f || c == '<' || c == '>' || c == '"' || c == '%';
 }
 
+static bool ends_bracket(uint8_t c)
+{
+	return c == '<' || c == '>' || c == ';' || c == '"';
+}
+
 #ifdef __SSE4_2__
 #define PAGE 4096u
 
@@ -105,7 +110,8 @@ struct set {
 	uint8_t row[16];
 };
 
-static struct set token_set, value_end_set, uri_end_set; // W: the constructor; R: everybody
+static struct set token_set, value_end_set, uri_end_set,
+	bracket_set; // W: the constructor; R: everybody
 
 __attribute__((constructor)) static void sets_init(void)
 {
@@ -116,6 +122,8 @@ __attribute__((constructor)) static void sets_init(void)
 			value_end_set.row[c & 15] |= (uint8_t)(1u << (c >> 4));
 		if (ends_uri((uint8_t)c))
 			uri_end_set.row[c & 15] |= (uint8_t)(1u << (c >> 4));
+		if (ends_bracket((uint8_t)c))
+			bracket_set.row[c & 15] |= (uint8_t)(1u << (c >> 4));
 	}
 }
 
@@ -149,6 +157,53 @@ uint32_t sip_chars_uri_span(struct slice s)
 {
 	return span(s, &uri_end_set, 0);
 }
+
+uint32_t sip_chars_bracket_span(struct slice s)
+{
+	return span(s, &bracket_set, 0);
+}
+
+static inline uint32_t equal(__m128i v, char c)
+{
+	return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8(c)));
+}
+
+// Bits of the bytes from '0' to c.
+static inline uint32_t digits_to(__m128i v, char c)
+{
+	__m128i d = _mm_sub_epi8(v, _mm_set1_epi8('0'));
+	__m128i most = _mm_set1_epi8((char)(c - '0'));
+
+	return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(d, most), d));
+}
+
+// All four numbers at once: bit i of each word stands for byte i.
+uint32_t sip_chars_quad_span(struct slice s)
+{
+	__m128i v = s.len != 0 ? load(s.p, s.len) : _mm_setzero_si128();
+	uint32_t digit = digits_to(v, '9'), dot = equal(v, '.'), n, start, two, three, inside;
+
+	n = (uint32_t)__builtin_ctz(~(digit | dot));
+	n = n < s.len ? n : s.len;
+	if (n < 7 || n > 15)
+		return 0;
+	inside = (1u << n) - 1;
+	digit &= inside;
+	dot &= inside;
+	start = dot << 1 | 1;
+	two = start & digit >> 1;
+	three = two & digit >> 2;
+	if (__builtin_popcount(dot) != 3 || (start & ~digit) != 0 || (three & digit >> 3) != 0 ||
+	    (two & equal(v, '0')) != 0)
+		return 0;
+	if (three != 0) {
+		uint32_t fifty = digits_to(v, '4') | (equal(v, '5') & digits_to(v, '5') >> 1);
+
+		if ((three & ~(equal(v, '1') | (equal(v, '2') & fifty >> 1))) != 0)
+			return 0;
+	}
+	return n < s.len && sip_chars_is(s.p[n], SIP_CHARS_HOST) ? 0 : n;
+}
 #else
 uint32_t sip_chars_token_span(struct slice s)
 {
@@ -171,5 +226,50 @@ uint32_t sip_chars_uri_span(struct slice s)
 	while (n < s.len && !ends_uri(s.p[n]))
 		n++;
 	return n;
+}
+
+uint32_t sip_chars_bracket_span(struct slice s)
+{
+	uint32_t n = 0;
+
+	while (n < s.len && !ends_bracket(s.p[n]))
+		n++;
+	return n;
+}
+
+// Digits of a number of at most 255 without leading zeros at the start of n bytes; 0: none.
+static uint32_t octet_span(const uint8_t *p, uint32_t n)
+{
+	uint32_t a = n > 0 ? (uint32_t)p[0] - '0' : 10, b, c;
+
+	if (a > 9)
+		return 0;
+	b = n > 1 ? (uint32_t)p[1] - '0' : 10;
+	if (b > 9)
+		return 1;
+	c = n > 2 ? (uint32_t)p[2] - '0' : 10;
+	if (c > 9)
+		return a != 0 ? 2 : 0;
+	return a != 0 && a * 100 + b * 10 + c <= 255 && (n == 3 || p[3] < '0' || p[3] > '9') ? 3
+											     : 0;
+}
+
+// Length of the dotted quad that s begins with, if the host ends there; else 0.
+uint32_t sip_chars_quad_span(struct slice s)
+{
+	uint32_t n = 0;
+
+	for (unsigned octets = 1;; octets++) {
+		uint32_t digits = octet_span(s.p + n, s.len - n);
+
+		n += digits;
+		if (digits == 0 || (n < s.len && octets < 4 && s.p[n] != '.'))
+			return 0;
+		if (octets == 4)
+			break;
+		if (n++ == s.len)
+			return 0;
+	}
+	return n < s.len && sip_chars_is(s.p[n], SIP_CHARS_HOST) ? 0 : n;
 }
 #endif

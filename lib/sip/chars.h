@@ -37,6 +37,11 @@ static inline uint32_t sip_chars_span(struct slice s, enum sip_chars classes)
 uint32_t sip_chars_token_span(struct slice s);
 // Bytes up to the first that ends a parameter value without quotes: ; , " white space or a control.
 uint32_t sip_chars_value_span(struct slice s);
+// Bytes up to the first that says where the bracket of a name-addr stands: < > ; "
+uint32_t sip_chars_bracket_span(struct slice s);
+// Length of the IPv4 address that s begins with: four numbers of at most 255 without leading zeros,
+// three dots. 0: there is none, or the host goes on behind it.
+uint32_t sip_chars_quad_span(struct slice s);
 // Bytes up to the first that may stand in no URI, or a %: white space, controls, < > ".
 uint32_t sip_chars_uri_span(struct slice s);
 

@@ -5,6 +5,7 @@
 // its CPU.
 #include "sip/message.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "sip/chars.h"
@@ -21,6 +22,8 @@
 #define INLINE	static inline __attribute__((always_inline))
 #define NO_LINE UINT32_MAX
 #define BLOCK	64
+
+struct indexing;
 
 // Where the scan for line ends stands.
 struct lines {
@@ -41,6 +44,17 @@ struct scanner {
 	uint32_t (*colon)(const struct lines *l, uint32_t start, uint32_t end);
 	// Header of a name of at least two bytes at offset `name`.
 	enum sip_header (*header)(const struct lines *l, uint32_t name, uint32_t len);
+	// Take the line [start, eol] as a header field if it is written as nearly all are. False:
+	// to be looked at in full.
+	bool (*usual)(struct indexing *x, const struct lines *l, uint32_t start, uint32_t eol);
+	bool is_full; // of start lines too
+};
+
+// What has been indexed besides the message itself.
+struct indexing {
+	struct sip_msg *m;
+	int rc;		       // first error
+	uint8_t last[SIP_H_N]; // last field with an id; good if the message has one
 };
 
 static uint32_t scalar_next_line(struct lines *l, uint32_t from)
@@ -66,6 +80,23 @@ static enum sip_header scalar_header(const struct lines *l, uint32_t name, uint3
 	return sip_header_of(slice_of(l->base + name, len));
 }
 
+INLINE bool scalar_usual(struct indexing *, const struct lines *, uint32_t, uint32_t)
+{
+	return false;
+}
+
+// Into the chain of the fields with its id.
+INLINE void link_field(struct indexing *x, uint32_t id)
+{
+	struct sip_msg *m = x->m;
+
+	if (m->first[id] == SIP_FIELD_NONE)
+		m->first[id] = m->n_fields;
+	else
+		m->field[x->last[id]].next = m->n_fields;
+	x->last[id] = m->n_fields;
+}
+
 #if HAVE_SIMD
 typedef void masks_fn(const uint8_t *p, uint64_t *lf, uint64_t *cr);
 
@@ -83,7 +114,8 @@ INLINE void sse_masks(const uint8_t *p, uint64_t *lf, uint64_t *cr)
 	}
 }
 
-__attribute__((target("avx2"))) INLINE void avx2_masks(const uint8_t *p, uint64_t *lf, uint64_t *cr)
+__attribute__((target("avx2,bmi,bmi2"))) INLINE void avx2_masks(const uint8_t *p, uint64_t *lf,
+								uint64_t *cr)
 {
 	const __m256i n = _mm256_set1_epi8('\n'), r = _mm256_set1_epi8('\r');
 	__m256i a = _mm256_loadu_si256((const __m256i_u *)(const void *)p);
@@ -128,7 +160,7 @@ INLINE uint32_t simd_next_line(struct lines *l, masks_fn *masks)
 			return NO_LINE;
 		lines_load(l, masks);
 	}
-	if ((l->bad & (l->lf ^ (l->lf - 1))) != 0)
+	if (l->bad != 0 && (l->bad & (l->lf ^ (l->lf - 1))) != 0)
 		return NO_LINE;
 
 	uint32_t at = l->block + (uint32_t)__builtin_ctzll(l->lf);
@@ -142,7 +174,7 @@ INLINE uint32_t sse_next_line(struct lines *l, uint32_t)
 	return simd_next_line(l, sse_masks);
 }
 
-__attribute__((target("avx2"))) INLINE uint32_t avx2_next_line(struct lines *l, uint32_t)
+__attribute__((target("avx2,bmi,bmi2"))) INLINE uint32_t avx2_next_line(struct lines *l, uint32_t)
 {
 	return simd_next_line(l, avx2_masks);
 }
@@ -190,14 +222,60 @@ INLINE enum sip_header simd_header(const struct lines *l, uint32_t name, uint32_
 	}
 	return SIP_H_OTHER;
 }
-#endif
 
-// What has been indexed besides the message itself.
-struct indexing {
-	struct sip_msg *m;
-	int rc;		       // first error
-	uint8_t last[SIP_H_N]; // last field with an id; good if the message has one
-};
+// Header of a name of at most 15 bytes that v begins with; OTHER: perhaps another's place in the
+// table. `| 0x20` takes a CR for a hyphen, but no line has one.
+INLINE uint32_t simd_usual_header(__m128i v, const uint8_t *p, uint32_t len)
+{
+	uint32_t id, same;
+	__m128i name;
+
+	if (len == 1)
+		return sip_header_of(slice_of(p, 1));
+	id = words.header[words_header_slot(p, len)];
+	name = _mm_loadu_si128((const __m128i_u *)(const void *)words.name[id].lower);
+	v = _mm_or_si128(v, _mm_set1_epi8(0x20));
+	same = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v, name));
+	return words.len[id] == len && (uint32_t)__builtin_ctz(~same) >= len ? id : SIP_H_OTHER;
+}
+
+static_assert(offsetof(struct sip_field, name) == 0 && offsetof(struct sip_field, value) == 2 &&
+		      offsetof(struct sip_field, len) == 4 &&
+		      offsetof(struct sip_field, name_len) == 6 &&
+		      offsetof(struct sip_field, id) == 7 && offsetof(struct sip_field, next) == 8,
+	      "a field is written as one word and a byte");
+
+// "Name: value" CRLF: a name that sip.def lists, one blank, none at the end of the value.
+INLINE bool simd_usual(struct indexing *x, const struct lines *l, uint32_t start, uint32_t eol)
+{
+	const uint8_t *p = l->base + start;
+	struct sip_msg *m = x->m;
+	uint32_t name_len, value, end = eol - 1, colon, id;
+	uint64_t field;
+	__m128i v;
+
+	if (l->len - start < 16 || m->n_fields == SIP_MSG_MAX_FIELDS)
+		return false;
+	v = _mm_loadu_si128((const __m128i_u *)(const void *)p);
+	colon = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8(':')));
+	if ((colon & 0xfffe) == 0 || (colon & 1) != 0)
+		return false;
+	name_len = (uint32_t)__builtin_ctz(colon);
+	value = start + name_len + 2;
+	if (value >= end || l->base[end] != '\r' || l->base[end - 1] <= ' ' ||
+	    l->base[value - 1] != ' ' || l->base[value] <= ' ')
+		return false;
+	id = simd_usual_header(v, p, name_len);
+	if (id == SIP_H_OTHER)
+		return false;
+	link_field(x, id);
+	field = start | (uint64_t)value << 16 | (uint64_t)(end - value) << 32 |
+		(uint64_t)name_len << 48 | (uint64_t)id << 56;
+	memcpy(&m->field[m->n_fields], &field, sizeof(field));
+	m->field[m->n_fields++].next = SIP_FIELD_NONE;
+	return true;
+}
+#endif
 
 INLINE void indexing_fail(struct indexing *x, int rc)
 {
@@ -247,11 +325,7 @@ INLINE void add_field(struct indexing *x, const struct scanner *s, const struct 
 		indexing_fail(x, -EBADMSG);
 		return;
 	}
-	if (m->first[id] == SIP_FIELD_NONE)
-		m->first[id] = m->n_fields;
-	else
-		m->field[x->last[id]].next = m->n_fields;
-	x->last[id] = m->n_fields;
+	link_field(x, id);
 	m->field[m->n_fields++] = (struct sip_field){
 		.name = (uint16_t)start,
 		.value = (uint16_t)value,
@@ -275,6 +349,11 @@ INLINE uint32_t index_fields(struct indexing *x, const struct scanner *s, struct
 
 		if (eol == NO_LINE)
 			return NO_LINE;
+		if (s->usual(x, l, start, eol)) {
+			bad_line = false;
+			start = eol + 1;
+			continue;
+		}
 		if (end > start && base[end - 1] == '\r')
 			end--;
 		if (end == start)
@@ -306,6 +385,24 @@ static bool is_version(struct slice s, bool *is_2_0)
 	return s.len > 4 && slice_eq_nocase(slice_first(s, 4), SLICE_LIT("SIP/"));
 }
 
+// "SIP/2.0 200 OK": one blank between the words. False: to be looked at in full.
+static bool usual_status_line(struct sip_msg *m, struct slice line)
+{
+	uint32_t a, b, c;
+
+	if (line.len < 13 || memcmp(line.p, "SIP/2.0 ", 8) != 0 || line.p[11] != ' ' ||
+	    line.p[12] <= ' ' || line.p[line.len - 1] <= ' ')
+		return false;
+	a = line.p[8] - (uint32_t)'1';
+	b = line.p[9] - (uint32_t)'0';
+	c = line.p[10] - (uint32_t)'0';
+	if (a > 5 || b > 9 || c > 9)
+		return false;
+	m->status = (uint16_t)((a + 1) * 100 + b * 10 + c);
+	m->reason = slice_skip(line, 12);
+	return true;
+}
+
 static int status_line(struct sip_msg *m, struct slice line)
 {
 	int64_t space = slice_find(line, ' ');
@@ -328,6 +425,27 @@ static int status_line(struct sip_msg *m, struct slice line)
 	}
 	m->reason = slice_trim(slice_of(rest.p + 3, rest.len - 3));
 	return 0;
+}
+
+// "METHOD uri SIP/2.0", the same.
+static bool usual_request_line(struct sip_msg *m, struct slice line)
+{
+	static const struct slice version = SLICE_LIT(" SIP/2.0");
+	int64_t space = slice_find(line, ' ');
+	uint32_t end = line.len - version.len;
+	enum sip_method method;
+
+	if (line.len <= version.len || space <= 0 || space + 1 >= end ||
+	    memcmp(line.p + end, version.p, version.len) != 0 || line.p[space + 1] <= ' ' ||
+	    line.p[end - 1] <= ' ')
+		return false;
+	method = sip_method_of(slice_first(line, (uint32_t)space));
+	if (method == SIP_METHOD_OTHER)
+		return false;
+	m->method_token = slice_first(line, (uint32_t)space);
+	m->method = (uint8_t)method;
+	m->uri = slice_of(line.p + space + 1, end - (uint32_t)space - 1);
+	return true;
 }
 
 // The Request-URI may come out with white space inside: it is for the URI's parser to refuse it
@@ -415,8 +533,10 @@ INLINE int parse_with(struct sip_msg *m, struct slice bytes, const struct scanne
 		return -EBADMSG;
 	end = eol != 0 && bytes.p[eol - 1] == '\r' ? eol - 1 : eol;
 	if (end >= 4 && slice_eq_nocase(slice_first(bytes, 4), SLICE_LIT("SIP/")))
-		x.rc = status_line(m, slice_first(bytes, end));
-	else
+		x.rc = s->is_full || !usual_status_line(m, slice_first(bytes, end))
+			       ? status_line(m, slice_first(bytes, end))
+			       : 0;
+	else if (s->is_full || !usual_request_line(m, slice_first(bytes, end)))
 		x.rc = request_line(m, slice_first(bytes, end));
 	if (x.rc != 0 && x.rc != -EPROTONOSUPPORT)
 		return x.rc;
@@ -430,7 +550,8 @@ INLINE int parse_with(struct sip_msg *m, struct slice bytes, const struct scanne
 
 int sip_msg_parse_scalar(struct sip_msg *m, struct slice bytes)
 {
-	static const struct scanner scalar = {scalar_next_line, scalar_colon, scalar_header};
+	static const struct scanner scalar = {scalar_next_line, scalar_colon, scalar_header,
+					      scalar_usual, true};
 
 	return parse_with(m, bytes, &scalar);
 }
@@ -438,14 +559,17 @@ int sip_msg_parse_scalar(struct sip_msg *m, struct slice bytes)
 #if HAVE_SIMD
 int sip_msg_parse_sse(struct sip_msg *m, struct slice bytes)
 {
-	static const struct scanner sse = {sse_next_line, sse_colon, simd_header};
+	static const struct scanner sse = {sse_next_line, sse_colon, simd_header, simd_usual,
+					   false};
 
 	return parse_with(m, bytes, &sse);
 }
 
-__attribute__((target("avx2"))) static int parse_avx2(struct sip_msg *m, struct slice bytes)
+__attribute__((target("avx2,bmi,bmi2"))) static int parse_avx2(struct sip_msg *m,
+							       struct slice bytes)
 {
-	static const struct scanner avx2 = {avx2_next_line, sse_colon, simd_header};
+	static const struct scanner avx2 = {avx2_next_line, sse_colon, simd_header, simd_usual,
+					    false};
 
 	return parse_with(m, bytes, &avx2);
 }
@@ -456,7 +580,8 @@ static int (*parse)(struct sip_msg *m, struct slice bytes) = sip_msg_parse_sse;
 __attribute__((constructor)) static void parse_choose(void)
 {
 	__builtin_cpu_init();
-	if (__builtin_cpu_supports("avx2"))
+	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+	    __builtin_cpu_supports("bmi2"))
 		parse = parse_avx2;
 }
 

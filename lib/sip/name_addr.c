@@ -137,10 +137,9 @@ static int64_t open_bracket(struct slice s)
 			n++;
 		return n < s.len && s.p[n] == '<' ? (int64_t)n : -1;
 	}
-	for (; n < s.len && s.p[n] != ';' && s.p[n] != '"' && s.p[n] != '>'; n++)
-		if (s.p[n] == '<')
-			return n;
-	return -1;
+	if (s.len != 0 && s.p[0] != '<')
+		n = sip_chars_bracket_span(s);
+	return n < s.len && s.p[n] == '<' ? (int64_t)n : -1;
 }
 
 // The tag of nearly every From and To: what follows the bracket is nothing, or one tag. False: to

@@ -61,13 +61,34 @@ int sip_max_forwards_parse(uint8_t *hops, struct slice value)
 	return n > UINT8_MAX ? -ERANGE : rc;
 }
 
+// "4711 INVITE", a method that sip.def lists: nearly all of them.
+static bool usual_cseq(struct sip_cseq *cseq, struct slice value)
+{
+	uint32_t number = 0, i = 0;
+	enum sip_method method;
+
+	for (; i < value.len && i < 9 && value.p[i] >= '0' && value.p[i] <= '9'; i++)
+		number = number * 10 + (value.p[i] - '0');
+	if (i == 0 || i == value.len || value.p[i] != ' ')
+		return false;
+	value = slice_skip(value, i + 1);
+	method = sip_method_of(value);
+	if (method == SIP_METHOD_OTHER)
+		return false;
+	*cseq = (struct sip_cseq){number, (uint8_t)method, value};
+	return true;
+}
+
 int sip_cseq_parse(struct sip_cseq *cseq, struct slice value)
 {
 	struct slice rest = slice_skip_lws(value), token;
 	enum sip_method method;
 	uint32_t number = 0;
-	int rc = take_u32(&rest, &number);
+	int rc;
 
+	if (usual_cseq(cseq, value))
+		return 0;
+	rc = take_u32(&rest, &number);
 	token = slice_trim(rest);
 	if (rc == -EBADMSG || token.p == rest.p)
 		return -EBADMSG;

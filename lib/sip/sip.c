@@ -60,6 +60,12 @@ static uint32_t words_method_slot(struct slice token)
 	return (token.len * 5u + token.p[0] * 29u) & (WORDS_METHOD_SLOTS - 1);
 }
 
+static uint32_t words_option_slot(struct slice tag)
+{
+	return (tag.len * 7u + (tag.p[0] | 0x20u) * 3 + (tag.p[tag.len - 1] | 0x20u)) &
+	       (WORDS_OPTION_SLOTS - 1);
+}
+
 static void words_add_header(enum sip_header id)
 {
 	struct slice name = header_names[id];
@@ -89,6 +95,13 @@ __attribute__((constructor)) static void words_init(void)
 		while (words.method[slot] != 0)
 			slot = (slot + 1) % WORDS_METHOD_SLOTS;
 		words.method[slot] = (uint8_t)id;
+	}
+	for (unsigned id = 0; id < SIP_OPT_N; id++) {
+		uint32_t slot = words_option_slot(option_tags[id]);
+
+		while (words.option[slot] != 0)
+			slot = (slot + 1) % WORDS_OPTION_SLOTS;
+		words.option[slot] = (uint8_t)(id + 1);
 	}
 }
 
@@ -141,9 +154,12 @@ enum sip_method sip_method_of(struct slice token)
 	if (token.len == 0)
 		return SIP_METHOD_OTHER;
 	slot = words_method_slot(token);
-	for (; words.method[slot] != 0; slot = (slot + 1) % WORDS_METHOD_SLOTS)
-		if (slice_eq(method_tokens[words.method[slot]], token))
+	for (; words.method[slot] != 0; slot = (slot + 1) % WORDS_METHOD_SLOTS) {
+		struct slice name = method_tokens[words.method[slot]];
+
+		if (name.len == token.len && words_same(name.p, token.p, name.len))
 			return words.method[slot];
+	}
 	return SIP_METHOD_OTHER;
 }
 
@@ -166,8 +182,17 @@ enum sip_header sip_header_of(struct slice name)
 
 int sip_option_of(struct slice tag)
 {
-	for (int i = 0; i < SIP_OPT_N; i++)
-		if (slice_eq_nocase(option_tags[i], tag))
-			return i;
+	uint32_t slot;
+
+	if (tag.len == 0)
+		return -1;
+	slot = words_option_slot(tag);
+	for (; words.option[slot] != 0; slot = (slot + 1) % WORDS_OPTION_SLOTS) {
+		struct slice name = option_tags[words.option[slot] - 1];
+
+		if (name.len == tag.len &&
+		    (words_same(name.p, tag.p, name.len) || slice_eq_nocase(name, tag)))
+			return words.option[slot] - 1;
+	}
 	return -1;
 }

@@ -48,42 +48,6 @@ static bool dotted_quad(struct slice s, uint8_t ip[4])
 	return dots == 3 && digits != 0;
 }
 
-// Digits of a number of at most 255 without leading zeros at the start of n bytes; 0: none.
-static uint32_t octet_span(const uint8_t *p, uint32_t n)
-{
-	uint32_t a = n > 0 ? (uint32_t)p[0] - '0' : 10, b, c;
-
-	if (a > 9)
-		return 0;
-	b = n > 1 ? (uint32_t)p[1] - '0' : 10;
-	if (b > 9)
-		return 1;
-	c = n > 2 ? (uint32_t)p[2] - '0' : 10;
-	if (c > 9)
-		return a != 0 ? 2 : 0;
-	return a != 0 && a * 100 + b * 10 + c <= 255 && (n == 3 || p[3] < '0' || p[3] > '9') ? 3
-											     : 0;
-}
-
-// Length of the dotted quad that s begins with, if the host ends there; else 0.
-static uint32_t quad_span(struct slice s)
-{
-	uint32_t n = 0;
-
-	for (unsigned octets = 1;; octets++) {
-		uint32_t digits = octet_span(s.p + n, s.len - n);
-
-		n += digits;
-		if (digits == 0 || (n < s.len && octets < 4 && s.p[n] != '.'))
-			return 0;
-		if (octets == 4)
-			break;
-		if (n++ == s.len)
-			return 0;
-	}
-	return n < s.len && sip_chars_is(s.p[n], SIP_CHARS_HOST) ? 0 : n;
-}
-
 static int take_port(struct slice *rest, uint16_t *port)
 {
 	struct slice s = slice_skip(*rest, 1);
@@ -125,7 +89,7 @@ int sip_uri_take_host(struct slice *rest, struct slice *host, uint8_t *host_kind
 			return -EBADMSG;
 		*host_kind = SIP_HOST_IPV6;
 	} else {
-		quad = quad_span(s);
+		quad = sip_chars_quad_span(s);
 		h = slice_of(s.p, quad != 0 ? quad : sip_chars_span(s, SIP_CHARS_HOST));
 		if (h.len == 0 || h.p[0] == '.')
 			return -EBADMSG;

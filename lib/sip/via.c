@@ -174,6 +174,8 @@ int sip_via_top(const struct sip_msg *m, struct sip_via *via)
 
 	if (v.f == NULL)
 		return -ENOENT;
+	if (v.rest.len != 0 && slice_find(v.rest, ',') < 0)
+		return sip_via_parse(via, v.rest);
 	return sip_via_next(&v, via) == 1 ? 0 : -EBADMSG;
 }
 

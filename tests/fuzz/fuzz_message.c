@@ -16,7 +16,8 @@ static void inside(const struct sip_msg *m, struct slice s)
 static void same(const struct sip_msg *a, const struct sip_msg *b)
 {
 	FUZZ_ASSERT(a->base == b->base && a->len == b->len && a->status == b->status &&
-		    a->method == b->method && a->n_fields == b->n_fields);
+		    a->method == b->method && a->n_fields == b->n_fields &&
+		    slice_eq(a->method_token, b->method_token));
 	FUZZ_ASSERT(a->uri.p == b->uri.p && a->uri.len == b->uri.len && a->body.p == b->body.p &&
 		    a->body.len == b->body.len && a->reason.len == b->reason.len);
 	FUZZ_ASSERT(memcmp(a->first, b->first, sizeof(a->first)) == 0);
