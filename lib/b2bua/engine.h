@@ -73,7 +73,7 @@ struct rx {
 
 void rx_read_ids(struct rx *rx);
 // What identifies the server transaction of a request: branch and sent-by, without the cookie what
-// RFC 2543 had (RFC 3261 s17.2.3); of a response, something for the tag of no refusal.
+// RFC 2543 had (RFC 3261 s17.2.3). Responses have none: they are found by their branch.
 void rx_read_key(struct rx *rx, struct siphash_key key);
 
 #define OUTBOX_SENDS   64

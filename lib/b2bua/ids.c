@@ -43,7 +43,7 @@ void rx_read_key(struct rx *rx, struct siphash_key key)
 
 	rx->has_key = true;
 	rx->key = branch | 1;
-	if (!ids->complete || !sip_msg_is_request(&rx->msg))
+	if (!ids->complete)
 		return; // for the tag of a refusal
 	if (rx->msg.method == SIP_INVITE && ids->to_tag.len == 0) {
 		rx->call_id_hash = siphash(key, ids->call_id);

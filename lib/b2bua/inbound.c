@@ -43,9 +43,11 @@ unsigned inbound_read(struct engine *e, struct inbound *in, struct rx *rx, uint1
 			       .to_tag = rx->ids.to_tag,
 			       .cseq = rx->ids.cseq};
 	inbound_reply_flow(e, in);
-	if (!rx->has_key)
-		rx_read_key(rx, e->p.key);
-	in->key = rx->key;
+	if (sip_msg_is_request(m)) {
+		if (!rx->has_key)
+			rx_read_key(rx, e->p.key);
+		in->key = rx->key;
+	}
 	if (!rx->ids.complete) // without all that a response repeats there is none
 		return sip_msg_is_request(m) && sip_msg_has(m, SIP_H_CALL_ID) &&
 				       sip_msg_has(m, SIP_H_CSEQ) && sip_msg_has(m, SIP_H_FROM) &&

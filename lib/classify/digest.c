@@ -25,10 +25,30 @@ static bool section_fits(const struct digest *d, uint32_t n)
 	return d->n_sections < DIGEST_SECTIONS && n + 2 <= DIGEST_MAX - d->len;
 }
 
+// Is there a byte below `least` among the eight? (Mycroft; least is at most 128.)
+static bool has_less(uint64_t eight, uint8_t least)
+{
+	const uint64_t ones = 0x0101010101010101;
+
+	return ((eight - ones * least) & ~eight & ones * 0x80) != 0;
+}
+
+// Append s; bytes that could be taken for markers as question marks. Eight at a time.
 static void put_text(struct digest *d, struct slice s)
 {
-	for (uint32_t i = 0; i < s.len; i++)
-		d->bytes[d->len++] = s.p[i] < DIGEST_MARKERS ? '?' : s.p[i];
+	uint8_t *to = d->bytes + d->len;
+	uint64_t eight;
+	uint32_t i = 0;
+
+	for (; i + 8 <= s.len; i += 8) {
+		memcpy(&eight, s.p + i, 8);
+		if (has_less(eight, DIGEST_MARKERS))
+			break;
+		memcpy(to + i, &eight, 8);
+	}
+	for (; i < s.len; i++)
+		to[i] = s.p[i] < DIGEST_MARKERS ? '?' : s.p[i];
+	d->len += s.len;
 }
 
 static void put_start_line(struct digest *d, const struct sip_msg *m)
@@ -67,48 +87,9 @@ static void put_agents(struct digest *d, const struct sip_msg *m, enum sip_heade
 	}
 }
 
-// Copy a list and count its elements. Quotes and brackets may hide commas: not for us.
-static bool put_list(struct digest *d, struct slice value, uint32_t *elements)
-{
-	bool inside = false;
-
-	for (uint32_t i = 0; i < value.len; i++) {
-		uint8_t c = value.p[i];
-
-		if (c == '"' || c == '<')
-			return false;
-		if (c == ',') {
-			inside = false;
-		} else if (!inside && !slice_is_lws(c)) {
-			inside = true;
-			(*elements)++;
-		}
-		d->bytes[d->len++] = c < DIGEST_MARKERS ? '?' : c;
-	}
-	return true;
-}
-
-static void put_lists(struct digest *d, const struct sip_msg *m, enum sip_header id,
-		      enum digest_marker marker)
-{
-	uint32_t ignored = 0, *elements = marker == DIGEST_SUPPORTED ? &ignored : &d->elements;
-
-	for (const struct sip_field *f = sip_msg_first(m, id); f != NULL; f = sip_msg_next(m, f)) {
-		struct slice value = sip_msg_field_value(m, f);
-
-		if (!section_fits(d, value.len)) {
-			d->odd = true;
-			return;
-		}
-		section_begin(d, marker);
-		d->odd |= !put_list(d, value, elements);
-		section_end(d);
-	}
-}
-
 void digest_begin(struct digest *d, const struct classify_db *db, struct sip_class *out)
 {
-	d->len = d->n_sections = d->elements = d->known = d->matches = 0;
+	d->len = d->n_sections = d->matches = 0;
 	d->odd = false;
 	d->db = db;
 	d->out = out;
@@ -117,11 +98,35 @@ void digest_begin(struct digest *d, const struct classify_db *db, struct sip_cla
 void digest_build(struct digest *d, const struct sip_msg *m)
 {
 	put_start_line(d, m);
-	put_lists(d, m, SIP_H_SUPPORTED, DIGEST_SUPPORTED);
-	put_lists(d, m, SIP_H_REQUIRE, DIGEST_REQUIRE);
-	put_lists(d, m, SIP_H_PROXY_REQUIRE, DIGEST_PROXY_REQUIRE);
 	put_agents(d, m, SIP_H_USER_AGENT);
 	put_agents(d, m, SIP_H_SERVER);
+}
+
+// Append s with folds as spaces.
+static void put_value(struct digest *d, struct slice s)
+{
+	uint8_t *to = d->bytes + d->len;
+	uint64_t eight;
+	uint32_t i = 0;
+
+	for (; i + 8 <= s.len; i += 8) {
+		memcpy(&eight, s.p + i, 8);
+		if (has_less(eight, ' '))
+			break;
+		memcpy(to + i, &eight, 8);
+	}
+	for (; i < s.len; i++) {
+		uint8_t c = s.p[i];
+
+		if (c == '\r' || c == '\n')
+			c = ' ';
+		if (c < DIGEST_MARKERS) { // could be taken for a marker: patterns do not see it
+			c = '?';
+			d->out->hits_all = true;
+		}
+		to[i] = c;
+	}
+	d->len += s.len;
 }
 
 static void put_rule_value(struct digest *d, unsigned slot, struct slice value)
@@ -133,17 +138,7 @@ static void put_rule_value(struct digest *d, unsigned slot, struct slice value)
 		return;
 	}
 	d->bytes[d->len++] = '\n';
-	for (uint32_t i = 0; i < value.len; i++) {
-		uint8_t c = value.p[i];
-
-		if (c == '\r' || c == '\n')
-			c = ' ';
-		if (c < DIGEST_MARKERS) { // could be taken for a marker: patterns do not see it
-			c = '?';
-			d->out->hits_all = true;
-		}
-		d->bytes[d->len++] = c;
-	}
+	put_value(d, value);
 	d->section[at].marker = (uint8_t)(DIGEST_MARKERS + slot);
 	d->section[at].end = (uint16_t)d->len;
 	d->bytes[d->len++] = '\n';
@@ -178,12 +173,16 @@ void digest_build_rules(struct digest *d, const struct sip_msg *m)
 	}
 }
 
-void digest_lists_scalar(const struct sip_msg *m, struct sip_class *out)
+void digest_lists(const struct sip_msg *m, struct sip_class *out)
 {
-	struct sip_options require = sip_list_options(m, SIP_H_REQUIRE);
-	struct sip_options proxy = sip_list_options(m, SIP_H_PROXY_REQUIRE);
+	struct sip_options require = {0}, proxy = {0};
 
-	out->supported = sip_list_options(m, SIP_H_SUPPORTED).bits;
+	if (sip_msg_has(m, SIP_H_SUPPORTED))
+		out->supported = sip_list_options(m, SIP_H_SUPPORTED).bits;
+	if (sip_msg_has(m, SIP_H_REQUIRE))
+		require = sip_list_options(m, SIP_H_REQUIRE);
+	if (sip_msg_has(m, SIP_H_PROXY_REQUIRE))
+		proxy = sip_list_options(m, SIP_H_PROXY_REQUIRE);
 	out->required = require.bits;
 	out->proxy_required = proxy.bits;
 	out->unknown_required = require.unknown != 0 || proxy.unknown != 0;
@@ -191,11 +190,11 @@ void digest_lists_scalar(const struct sip_msg *m, struct sip_class *out)
 
 static bool has_to_tag(const struct sip_msg *m)
 {
-	struct sip_name_addr to;
+	const struct sip_field *f = sip_msg_first(m, SIP_H_TO);
 	struct slice tag;
 
-	return sip_name_addr_of(m, SIP_H_TO, &to) == 0 && sip_name_addr_tag(&to, &tag) == 0 &&
-	       tag.len != 0;
+	return f != NULL && f->next == SIP_FIELD_NONE &&
+	       sip_name_addr_value_tag(sip_msg_field_value(m, f), &tag) == 0 && tag.len != 0;
 }
 
 void digest_finish(const struct sip_msg *m, struct sip_class *out)
