@@ -54,10 +54,9 @@ struct engine {
 	bool stopping;		    // no new calls
 	bool refusing;		    // nothing new at all: the worker has too much to do
 	bool scarce;		    // no new calls: message buffers are few
-	uint32_t probe_count;
-	const struct rx *rx; // the message being handled, or NULL
-	bool has_seen;	     // seen holds what rx says of session timers
-	bool has_parties;    // parties holds who calls whom in rx
+	const struct rx *rx;	    // the message being handled, or NULL
+	bool has_seen;		    // seen holds what rx says of session timers
+	bool has_parties;	    // parties holds who calls whom in rx
 	struct st_seen seen;
 	struct sip_msg scratch;	 // a kept message, indexed again
 	struct sip_buf *arrived; // of rx, while rules have put another message in its place

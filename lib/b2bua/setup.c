@@ -312,11 +312,18 @@ bool setup_send_invite(struct engine *e, uint32_t call, const struct sip_msg *in
 // recovered.
 static uint16_t setup_probe(struct engine *e, uint16_t trunk)
 {
-	// relaxed: a word of its own
-	uint32_t one_in =
-		atomic_load_explicit(&e->p.live[trunk].probe_one_in, memory_order_relaxed);
+	struct trunk_live *live = &e->p.live[trunk];
+	// relaxed: words of their own
+	uint32_t one_in = atomic_load_explicit(&live->probe_one_in, memory_order_relaxed);
+	uint32_t flags = atomic_load_explicit(&live->flags, memory_order_relaxed);
 
-	return one_in != 0 && ++e->probe_count % one_in == 0 ? LEG_PROBE : 0;
+	if (one_in == 0 || (flags & TRUNK_LIVE_OBSERVE) == 0)
+		return 0;
+	// relaxed: a counter that publishes nothing
+	return (atomic_fetch_add_explicit(&live->observed, 1, memory_order_relaxed) + 1) % one_in ==
+			       0
+		       ? LEG_PROBE
+		       : 0;
 }
 
 static bool setup_try_peer(struct engine *e, uint32_t call, uint16_t trunk, unsigned peer)

@@ -24,6 +24,7 @@ struct trunk_live {
 	_Atomic uint32_t probe_one_in;
 	_Atomic uint64_t peers_down; // bit i: peer i of the trunk fails its pings
 	// W: every worker by fetch_add on new calls only, R: workers, control; relaxed: counters
-	alignas(64) _Atomic int32_t calls;	     // in progress on this trunk, both directions
+	alignas(64) _Atomic int32_t calls; // in progress on this trunk, both directions
+	_Atomic uint32_t observed;	   // calls begun in quarantine: one in k is a probe
 	_Atomic uint64_t window[TRUNK_LIVE_WINDOWS]; // second << 32 | INVITEs let in during it
 };
