@@ -12,17 +12,19 @@ static bool sdp_is_origin(struct slice body, uint32_t start, uint32_t at)
 	       (at == start || body.p[at - 1] == '\n' || body.p[at - 1] == '\r');
 }
 
-// Whether "o=" stands somewhere in 17 bytes.
+typedef uint8_t wide __attribute__((vector_size(16)));
+
+// Whether "o=" stands somewhere in 33 bytes.
 static bool sdp_maybe_origin(const uint8_t *p)
 {
-	typedef uint8_t wide __attribute__((vector_size(16)));
-	wide first, second;
+	wide first[2], second[2], both;
 	uint64_t found[2];
 
-	memcpy(&first, p, sizeof(first));
-	memcpy(&second, p + 1, sizeof(second));
-	first = (wide)((first == 'o') & (second == '='));
-	memcpy(found, &first, sizeof(found));
+	memcpy(first, p, sizeof(first));
+	memcpy(second, p + 1, sizeof(second));
+	both = (wide)(((first[0] == 'o') & (second[0] == '=')) |
+		      ((first[1] == 'o') & (second[1] == '=')));
+	memcpy(found, &both, sizeof(found));
 	return (found[0] | found[1]) != 0;
 }
 
@@ -31,7 +33,7 @@ static bool sdp_maybe_origin(const uint8_t *p)
 static uint32_t sdp_next_origin(struct slice body, uint32_t start)
 {
 	for (uint32_t at = start; at < body.len;) {
-		uint32_t end = at + 16;
+		uint32_t end = at + 32;
 
 		if (end < body.len && !sdp_maybe_origin(body.p + at)) {
 			at = end;
@@ -47,6 +49,19 @@ static uint32_t sdp_next_origin(struct slice body, uint32_t start)
 // Offset of the line after the one that `at` lies in. CRLF, LF and CR end a line.
 static uint32_t sdp_line_end(struct slice body, uint32_t at)
 {
+	wide x, end;
+	uint64_t found[2];
+
+	for (; body.len - at >= sizeof(x); at += (uint32_t)sizeof(x)) {
+		memcpy(&x, body.p + at, sizeof(x));
+		end = (wide)((x == '\r') | (x == '\n'));
+		memcpy(found, &end, sizeof(found));
+		if ((found[0] | found[1]) == 0)
+			continue;
+		at += found[0] != 0 ? (uint32_t)__builtin_ctzll(found[0]) / 8
+				    : 8 + (uint32_t)__builtin_ctzll(found[1]) / 8;
+		break;
+	}
 	while (at < body.len && body.p[at] != '\r' && body.p[at] != '\n')
 		at++;
 	if (at < body.len && body.p[at] == '\r')
