@@ -17,8 +17,13 @@ static struct neighbour *bucket_of(struct neighbours *n, unsigned port, const st
 
 static bool entry_is(const struct neighbour *e, unsigned port, const struct config_ip *ip)
 {
+	uint64_t a[2], b[2]; // two words are compared in less than a call of memcmp()
+
+	static_assert(sizeof(ip->bytes) == sizeof(a), "two words an address");
+	memcpy(a, e->ip.bytes, sizeof(a));
+	memcpy(b, ip->bytes, sizeof(b));
 	return e->state != NEIGHBOUR_FREE && e->port == port && e->ip.family == ip->family &&
-	       memcmp(e->ip.bytes, ip->bytes, sizeof(ip->bytes)) == 0;
+	       ((a[0] ^ b[0]) | (a[1] ^ b[1])) == 0;
 }
 
 struct neighbour *neighbour_find(struct neighbours *n, unsigned port, const struct config_ip *ip)
