@@ -4,6 +4,7 @@
 #include "classify/digest.h"
 
 #include "classify/classify_hs.h"
+#include "sip/chars.h"
 #include "sip/list.h"
 #include "sip/name_addr.h"
 
@@ -102,31 +103,28 @@ void digest_build(struct digest *d, const struct sip_msg *m)
 	put_agents(d, m, SIP_H_SERVER);
 }
 
-// Append s with folds as spaces.
+// Append s with folds as spaces. Most values have none, nor a byte that could be taken for a
+// marker.
 static void put_value(struct digest *d, struct slice s)
 {
 	uint8_t *to = d->bytes + d->len;
-	uint64_t eight;
-	uint32_t i = 0;
+	uint32_t i = 0, n;
 
-	for (; i + 8 <= s.len; i += 8) {
+	for (uint64_t eight; i + 8 <= s.len; i += 8) {
 		memcpy(&eight, s.p + i, 8);
 		if (has_less(eight, ' '))
 			break;
 		memcpy(to + i, &eight, 8);
 	}
-	for (; i < s.len; i++) {
-		uint8_t c = s.p[i];
-
-		if (c == '\r' || c == '\n')
-			c = ' ';
-		if (c < DIGEST_MARKERS) { // could be taken for a marker: patterns do not see it
-			c = '?';
+	for (; i < s.len && s.p[i] >= ' '; i++)
+		to[i] = s.p[i];
+	n = i == s.len ? i : sip_chars_unfold(to, s);
+	for (uint32_t k = i == s.len ? n : 0; k < n; k++)
+		if (to[k] < DIGEST_MARKERS) { // patterns do not see it
+			to[k] = '?';
 			d->out->hits_all = true;
 		}
-		to[i] = c;
-	}
-	d->len += s.len;
+	d->len += n;
 }
 
 static void put_rule_value(struct digest *d, unsigned slot, struct slice value)

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#include "sip/chars.h"
+
 // A value on one line: most have no fold and stay where they are.
 static struct slice unfolded(struct draft *d, struct slice value)
 {
@@ -11,10 +13,10 @@ static struct slice unfolded(struct draft *d, struct slice value)
 
 	if (slice_find(value, '\n') < 0 && slice_find(value, '\r') < 0)
 		return value;
-	for (uint32_t i = 0; i < value.len; i++)
-		outbuf_put_char(
-			&d->text,
-			(char)(value.p[i] == '\r' || value.p[i] == '\n' ? ' ' : value.p[i]));
+	if (value.len > d->text.cap - begin)
+		d->text.full = true;
+	else
+		d->text.len += sip_chars_unfold(d->text.p + begin, value);
 	return draft_text_take(d, begin);
 }
 

@@ -273,3 +273,26 @@ uint32_t sip_chars_quad_span(struct slice s)
 	return n < s.len && sip_chars_is(s.p[n], SIP_CHARS_HOST) ? 0 : n;
 }
 #endif
+
+static bool is_white(uint8_t c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+uint32_t sip_chars_unfold(uint8_t *to, struct slice value)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < value.len; i++) {
+		if (value.p[i] != '\r' && value.p[i] != '\n') {
+			to[n++] = value.p[i];
+			continue;
+		}
+		while (n != 0 && is_white(to[n - 1]))
+			n--;
+		while (i + 1 < value.len && is_white(value.p[i + 1]))
+			i++;
+		to[n++] = ' ';
+	}
+	return n;
+}

@@ -51,6 +51,10 @@ static inline bool sip_chars_all_token(struct slice s)
 	return s.len != 0 && sip_chars_token_span(s) == s.len;
 }
 
+// A header value on one line: each fold, with the white space around it, is one space (s7.3.1).
+// to: room for value.len bytes. Returns how many it took.
+uint32_t sip_chars_unfold(uint8_t *to, struct slice value);
+
 // Value of a hexadecimal digit, or -1.
 static inline int sip_chars_hex(uint8_t c)
 {
