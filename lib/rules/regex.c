@@ -90,6 +90,11 @@ void regex_scratch_reset(struct regex_scratch *s)
 	s->left = REGEX_STEPS_ALL;
 }
 
+uint32_t regex_scratch_left(const struct regex_scratch *s)
+{
+	return s->left;
+}
+
 int regex_compile(struct regex **re, struct slice pattern, bool any_case, char *why, size_t room)
 {
 	uint32_t options = PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_NEVER_BACKSLASH_C |

@@ -26,6 +26,8 @@ struct regex_scratch *regex_scratch_make(void);
 void regex_scratch_free(struct regex_scratch *s);
 // A new message: all steps are there again.
 void regex_scratch_reset(struct regex_scratch *s);
+// Steps that the message has left: what tests hold against REGEX_STEPS_ALL.
+uint32_t regex_scratch_left(const struct regex_scratch *s);
 
 // Where a match lies in the subject, by group; p NULL: the group took no part.
 struct regex_match {
