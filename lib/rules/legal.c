@@ -6,6 +6,8 @@
 #include "sip/numbers.h"
 #include "sip/uri.h"
 
+#define LEAST_S 90 // RFC 4028 s4: the least interval there is
+
 // The value that a header of the message had, one line; p NULL: none.
 static struct slice was(const struct draft *d, const struct draft_field *f)
 {
@@ -20,7 +22,8 @@ static bool is_changed(const struct draft_field *f)
 
 static const char *check_sizes(const struct draft *d)
 {
-	uint32_t bytes = d->msg->len, fields = 0, edits = d->uri_changed + d->status_changed;
+	uint32_t bytes = d->msg->len + d->uri.len - d->msg->uri.len + d->reason.len, fields = 0;
+	uint32_t edits = d->uri_changed + d->status_changed;
 
 	if (d->full || d->text.full)
 		return "there is no room for what it makes";
@@ -33,7 +36,12 @@ static const char *check_sizes(const struct draft *d)
 			continue;
 		}
 		edits += 2;
-		bytes += f->name.len + f->value.len + 4;
+		bytes += f->name.len + f->value.len;
+		if (f->origin == DRAFT_NEW)
+			bytes += 4;
+		else
+			bytes -= sip_msg_field_name(d->msg, &d->msg->field[f->origin]).len +
+				 was(d, f).len;
 		if (f->name.len + f->value.len > RULES_VALUE_MAX)
 			return "a header would be longer than 8 KiB";
 	}
@@ -91,11 +99,48 @@ static const char *check_contact(const struct run *r, const struct draft_field *
 	return NULL;
 }
 
-static const char *check_field(const struct run *r, const struct draft_field *f)
+// A timer header that a rule has changed or added. They belong to INVITE and UPDATE (s3, s5).
+static const char *check_timer(const struct run *r, const struct draft_field *f)
 {
+	bool is_request = sip_msg_is_request(r->facts->msg), se = f->id == SIP_H_SESSION_EXPIRES;
+	unsigned method = is_request ? r->facts->msg->method : r->facts->method; // of an ACK: ACK
+	unsigned code = r->user->draft.code;
+	struct sip_session_expires interval;
+	uint32_t seconds;
+
+	if ((f->flags & DRAFT_GONE) != 0)
+		return NULL;
+	if (method != SIP_INVITE && method != SIP_UPDATE)
+		return "Session-Expires and Min-SE belong to INVITE and UPDATE";
+	if (!is_request && (se ? code / 100 != 2 : code != 422))
+		return "Session-Expires belongs to a 2xx, Min-SE to a 422";
+	if (se && sip_session_expires_parse(&interval, f->value) != 0)
+		return "Session-Expires would be malformed";
+	if (!se && sip_min_se_parse(&seconds, f->value) != 0)
+		return "Min-SE would be malformed";
+	return (se ? interval.seconds : seconds) < LEAST_S ? "Session-Expires or Min-SE below 90 s"
+							   : NULL;
+}
+
+// An interval below the Min-SE beside it, one of which a rule has changed, would be answered by
+// 422.
+static const char *check_floor(const struct draft *d)
+{
+	static const struct rule_header names[] = {{SLICE_NONE, SIP_H_SESSION_EXPIRES},
+						   {SLICE_NONE, SIP_H_MIN_SE}};
+	int at = draft_find(d, &names[0], 0), floor = draft_find(d, &names[1], 0);
 	struct sip_session_expires se;
 	uint32_t seconds;
 
+	if (at < 0 || floor < 0 || !(is_changed(&d->field[at]) || is_changed(&d->field[floor])) ||
+	    sip_session_expires_parse(&se, d->field[at].value) != 0 ||
+	    sip_min_se_parse(&seconds, d->field[floor].value) != 0)
+		return NULL;
+	return se.seconds < seconds ? "Session-Expires would be below Min-SE" : NULL;
+}
+
+static const char *check_field(const struct run *r, const struct draft_field *f)
+{
 	switch (f->id) {
 	case SIP_H_VIA:
 	case SIP_H_CALL_ID:
@@ -117,13 +162,8 @@ static const char *check_field(const struct run *r, const struct draft_field *f)
 			       ? "Contact would be gone or new"
 			       : check_contact(r, f);
 	case SIP_H_SESSION_EXPIRES:
-		return (f->flags & DRAFT_GONE) == 0 && sip_session_expires_parse(&se, f->value) != 0
-			       ? "Session-Expires would be malformed"
-			       : NULL;
 	case SIP_H_MIN_SE:
-		return (f->flags & DRAFT_GONE) == 0 && sip_min_se_parse(&seconds, f->value) != 0
-			       ? "Min-SE would be malformed"
-			       : NULL;
+		return check_timer(r, f);
 	case SIP_H_CONTENT_TYPE:
 		return (f->flags & DRAFT_GONE) != 0 && r->facts->msg->body.len != 0
 			       ? "a body without Content-Type"
@@ -152,26 +192,38 @@ static const char *check_answer(const struct run *r)
 	struct sip_session_expires then, now;
 
 	if (r->facts->direction != RULE_IN || d->msg->status / 100 != 2 ||
-	    !interval(d, true, &then) || !interval(d, false, &now))
+	    !interval(d, false, &now))
 		return NULL;
+	if (!interval(d, true, &then))
+		return now.refresher != SIP_REFRESHER_UAC
+			       ? "nobody would refresh: the peer has not said that it does"
+			       : NULL;
 	if (then.refresher == SIP_REFRESHER_UAS && now.seconds < then.seconds)
 		return "the peer refreshes by the longer interval that it wrote";
+	if (then.refresher != SIP_REFRESHER_UAS && now.seconds > then.seconds)
+		return "the peer ends the call by the shorter interval that it wrote";
 	if (then.refresher != SIP_REFRESHER_UAS && now.refresher == SIP_REFRESHER_UAS)
 		return "nobody would refresh: the peer has said that verge does";
-	return NULL;
+	return then.refresher != SIP_REFRESHER_NONE && now.refresher == SIP_REFRESHER_NONE
+		       ? "it would not be said who refreshes"
+		       : NULL;
 }
 
-// A peer that does not know timers cannot be the one who refreshes (RFC 4028 s9, table 2).
+// Our 2xx names the refresher, and a peer that does not know timers cannot be it (RFC 4028 s9,
+// table 2).
 static const char *check_ours(const struct run *r)
 {
 	struct sip_session_expires now;
 
 	if (r->facts->direction != RULE_OUT || r->facts->msg->status / 100 != 2 ||
-	    !r->facts->peer_lacks_timer || !interval(&r->user->draft, false, &now))
+	    !interval(&r->user->draft, false, &now))
 		return NULL;
-	return now.refresher == SIP_REFRESHER_UAC ? "the peer does not know session timers and "
-						    "would not refresh"
-						  : NULL;
+	if (now.refresher == SIP_REFRESHER_NONE)
+		return "a 2xx has to say who refreshes";
+	return !r->facts->peer_lacks_timer	    ? NULL
+	       : now.refresher == SIP_REFRESHER_UAC ? "the peer does not know session timers and "
+						      "would not refresh"
+						    : NULL;
 }
 
 const char *legal_fault(const struct run *r)
@@ -189,6 +241,8 @@ const char *legal_fault(const struct run *r)
 	    (draft_count(d, SIP_H_SESSION_EXPIRES) > 1 || draft_count(d, SIP_H_MIN_SE) > 1 ||
 	     draft_count(d, SIP_H_CONTENT_TYPE) > 1))
 		why = "a header that may stand once would be there twice";
+	if (why == NULL)
+		why = check_floor(d);
 	if (why == NULL)
 		why = check_answer(r);
 	return why == NULL ? check_ours(r) : why;

@@ -97,7 +97,8 @@ static const char *lint_answer(const struct lint *l, const struct wire *w, const
 	const char *se = wire_get(w, "Session-Expires"), *role, *asked, *floor;
 	bool knows;
 
-	if (request == NULL || w->status / 100 != 2 || se == NULL)
+	if ((l->allowed & LINT_EDITED) != 0 || request == NULL || w->status / 100 != 2 ||
+	    se == NULL)
 		return NULL; // a request that we malformed on purpose is no measure
 	knows = lists(request, "Supported", "timer") || lists(request, "Require", "timer");
 	role = wire_param(l->arena, se, "refresher");

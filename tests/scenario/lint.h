@@ -13,6 +13,7 @@ enum lint_rule {
 	LINT_INVITE = 8,    // one INVITE at a time
 	LINT_STRAY = 16,    // responses to requests that were sent
 	LINT_INTERVAL = 32, // Session-Expires of answers within what was asked
+	LINT_EDITED = 128,  // answers are as the RFC has them (rules may edit them)
 	LINT_UPDATE = 64,   // Allow lists UPDATE (a rule may hide it)
 };
 

@@ -6,8 +6,9 @@
 //   a call that nobody refuses is answered; of two answers one gets ACK and BYE;
 //   never two INVITEs of verge in flight on a leg, CSeq rises, and all else that lint.c says;
 //   nothing is left at the end.
-// Usage: model [--hours N] [--seed S] [--episode E] [--trace]    one line with the result; exit 1
-// on violations. Each episode is a function of (seed, number): --seed S --episode E repeats one.
+// Usage: model [--hours N] [--seed S] [--episode E] [--trace] [--rules]   one line with the result;
+// exit 1 on violations. --rules: random message rules are at work, and model_rules.c's laws hold.
+// Each episode is a function of (seed, number): --seed S --episode E repeats one.
 #include "model.h"
 
 #include <getopt.h>
@@ -181,6 +182,8 @@ static void on_leaving(void *ctx, struct peer *to, const struct flow *flow, cons
 		note_loss(m, to, bytes, len);
 	note_unheard(m, to, w);
 	why = m->draining ? NULL : lint_message(&m->lint, to, flow, w, m->net.world.now);
+	if (why == NULL && m->rules)
+		why = model_rules_judge(m, to, bytes, len, w);
 	if (why != NULL)
 		model_fail(m, "%s %d to %s: %s\n%.*s", w->method, w->status, to->name, why,
 			   (int)len, (const char *)bytes);
@@ -370,6 +373,8 @@ static const char *random_config(struct model *m)
 					  "trunks.%c.credentials: { username: u, password: p }",
 					  "AB"[i]));
 	}
+	if (m->rules)
+		model_rules_choose(m, c);
 	return conf_text(c);
 }
 
@@ -391,6 +396,8 @@ static void setup(struct model *m, uint64_t seed)
 	m->net.automatic_run = on_run;
 	m->net.stop = on_stop;
 	m->lint = (struct lint){&m->arena, m->net.peer, &m->net.n_peers, LINT_INTERVAL};
+	if (m->rules)
+		m->lint.allowed |= LINT_TIMER_TAG | LINT_UPDATE | LINT_EDITED;
 	if (world_init(&m->net.world, random_config(m), &params) != 0) {
 		model_fail(m, "%s", m->net.world.error);
 		return;
@@ -471,7 +478,7 @@ static void episode(struct model *m, uint64_t seed)
 
 struct totals {
 	uint64_t hours, seed, episode; // wanted
-	bool one, trace;
+	bool one, trace, rules;
 	uint64_t hours_us, calls, refreshes, ended, episodes, violations;
 };
 
@@ -481,6 +488,7 @@ static void run_episode(struct totals *t, uint64_t number)
 
 	memset(&m, 0, sizeof(m));
 	m.trace = t->trace ? stdout : NULL;
+	m.rules = t->rules;
 	episode(&m, t->seed * 1000003 + number);
 	t->hours_us += m.hours_us;
 	t->calls += m.calls;
@@ -489,8 +497,9 @@ static void run_episode(struct totals *t, uint64_t number)
 	t->episodes++;
 	if (m.error[0] != '\0') {
 		t->violations++;
-		printf("violation: --seed %lu --episode %lu: %s\n", (unsigned long)t->seed,
-		       (unsigned long)number, m.error);
+		printf("violation:%s --seed %lu --episode %lu: %s\n", t->rules ? " --rules" : "",
+		       (unsigned long)t->seed, (unsigned long)number, m.error);
+		fflush(stdout);
 	}
 	if (world_config(&m.net.world) != NULL)
 		world_free(&m.net.world);
@@ -499,11 +508,9 @@ static void run_episode(struct totals *t, uint64_t number)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {{"hours", 1, NULL, 'h'},
-						{"seed", 1, NULL, 's'},
-						{"episode", 1, NULL, 'e'},
-						{"trace", 0, NULL, 't'},
-						{0}};
+	static const struct option options[] = {{"hours", 1, NULL, 'h'},   {"seed", 1, NULL, 's'},
+						{"episode", 1, NULL, 'e'}, {"trace", 0, NULL, 't'},
+						{"rules", 0, NULL, 'r'},   {0}};
 	struct totals t = {.hours = 10000, .seed = 1};
 	struct timespec from, to;
 	int option;
@@ -518,6 +525,8 @@ int main(int argc, char **argv)
 			t.one = true;
 		} else if (option == 't')
 			t.trace = true;
+		else if (option == 'r')
+			t.rules = true;
 		else
 			return 2;
 	}

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "automatic.h"
+#include "conf.h"
 #include "lint.h"
 
 #define MODEL_CALLS_MAX 24 // at once
@@ -53,6 +54,7 @@ struct model_call {
 	bool surplus_bye;	      // verge has ended that dialog
 	tick_t lost_at[MODEL_LOSSES]; // ring: packets of the call that were lost
 	unsigned n_lost;
+	uint32_t judged[2];  // CSeq number of the peer's last request whose 2xx was judged
 	unsigned unheard[2]; // packets that verge sent to this side since it died
 	unsigned id;
 	struct dialog *side[2];
@@ -76,6 +78,7 @@ struct model {
 	unsigned nonce[2]; // that a peer challenges with
 	tick_t nonce_tk[2];
 	bool draining;	   // the peers' dialogs are forgotten already
+	bool rules;	   // message rules on the trunks
 	bool lossy;	   // so much loss that whole transactions may be lost
 	uint64_t hours_us; // sum of call time
 	uint64_t calls, refreshes, drops_justified;
@@ -107,6 +110,12 @@ bool model_judge_surplus(struct model *m, struct model_call *call, struct dialog
 // What has to be sent again at `now`; and when something has.
 void model_repeat_run(struct model *m, struct model_call *call, tick_t now);
 tick_t model_repeat_next(const struct model_call *call);
+
+// model_rules.c: random rules in the configuration; what is wrong with a message that left, or
+// NULL.
+void model_rules_choose(struct model *m, struct conf *c);
+const char *model_rules_judge(struct model *m, struct peer *to, const uint8_t *bytes, uint32_t len,
+			      const struct wire *w);
 
 // model_agent.c: the peers.
 void model_respond(struct model *m, struct dialog *d, struct got *g, int status, const char *line);
