@@ -27,7 +27,7 @@ enum leg_state {
 	LEG_CONFIRMED, // 2xx
 };
 
-enum leg_flag {
+enum leg_flag {		      // 512 to 8192: enum leg_rule (manipulate.h)
 	LEG_PROBE = 1,	      // a quarantined trunk is tried with timers on this call
 	LEG_SYMMETRIC = 2,    // the peer is reached where it was last seen, not where it says it is
 	LEG_O_BUMP = 4,	      // the peer refused our last offer: the next body takes a new version
@@ -37,7 +37,7 @@ enum leg_flag {
 	LEG_RELIABLE = 64,    // the peer asked for reliable provisional responses (100rel)
 	LEG_BYE_OWED = 128,   // BYE waits for the ACK (RFC 3261 s15), or for memory
 	LEG_ACK_OWED = 256,   // the peer's 2xx to our INVITE waits for our ACK
-			      // bits from 512 on: enum leg_rule (manipulate.h)
+	LEG_REOFFER = 16384,  // the peer is to hear what the other leg's peer changed
 };
 
 #define NO_TXN	UINT32_MAX
@@ -70,8 +70,9 @@ struct leg {
 	uint8_t owed_cause;	// of the BYE that waits
 	uint8_t negotiated; // index of the gauge that counts its timer: 0 none, 1 local, 2 remote
 	uint16_t owed_code;
-	uint16_t owed_tries; // to make the BYE that waits for memory
-	uint32_t owed_ack;   // CSeq number of the INVITE whose 2xx waits for our ACK
+	uint8_t owed_tries;    // to make the BYE that waits for memory
+	uint8_t reoffer_tries; // of LEG_REOFFER
+	uint32_t owed_ack;     // CSeq number of the INVITE whose 2xx waits for our ACK
 	// line 2: session timer
 	alignas(64) struct st_leg st;
 	tick_t last_proof_tk; // last message of the peer in this dialog

@@ -179,6 +179,8 @@ static void expire_leg(struct engine *e, uint32_t id)
 	if (c->state != CALL_UP)
 		return;
 	(void)engine_hold(e, call);
+	if ((leg->flags & LEG_REOFFER) != 0)
+		refresh_reoffer(e, call, side);
 	leg_read_policy(e, leg, &policy);
 	if (side == SIDE_A && c->max_tk != 0 && c->max_tk <= e->now)
 		expire_max_duration(e, call);

@@ -34,6 +34,9 @@ bool refresh_is_local(struct engine *e, const struct inbound *in, const struct l
 unsigned refresh_answer(struct engine *e, struct inbound *in);
 // The answer in the ACK of an offerless re-INVITE that was answered here.
 void refresh_late_answer(struct engine *e, struct inbound *in);
+// Tell a leg's peer by re-INVITE what the other leg's peer has changed; again a little later if it
+// cannot be now.
+void refresh_reoffer(struct engine *e, uint32_t call, unsigned side);
 // Tell control that a session was refreshed otherwise than by its order. method: the peer's, or
 // SIP_METHOD_NONE when it was a request that crossed from the other leg.
 void refresh_event_received(struct engine *e, uint32_t call, unsigned side, enum sip_method method,

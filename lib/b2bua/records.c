@@ -3,7 +3,8 @@
 // Thread: the owning worker. Allocates only through engine_ops.
 #include "b2bua/core.h"
 
-#define OWED_RETRY TICK_S(1) // of a BYE that finds no memory
+#define OWED_RETRY    TICK_S(1) // of a BYE that finds no memory
+#define REOFFER_RETRY TICK_S(2) // after glare, with up to 2 s more (RFC 3261 s14.1)
 
 struct call *engine_hold(struct engine *e, uint32_t call)
 {
@@ -219,6 +220,11 @@ void leg_arm(struct engine *e, uint32_t call, unsigned side)
 			     (leg->flags & (LEG_REFRESH_DUE | LEG_REFRESH_OUT)) != 0);
 		if ((leg->flags & LEG_EXPIRED) != 0 && at >= st_deadline(&policy, &leg->st))
 			at = TICK_NEVER;
+	}
+	if (c->state == CALL_UP && (leg->flags & LEG_REOFFER) != 0) {
+		tick_t again = e->now + REOFFER_RETRY + leg_jitter(e, call, side) % TICK_S(2);
+
+		at = again < at ? again : at;
 	}
 	if (c->state == CALL_ENDING && (leg->flags & LEG_BYE_OWED) != 0 && !leg_awaits_ack(e, leg))
 		at = e->now + OWED_RETRY;

@@ -8,6 +8,8 @@
 #include "b2bua/txn.h"
 #include "sdp/sdp.h"
 
+#define REOFFER_TRIES 8
+
 // --- of the peer
 
 // True: the request changes neither media nor identity, so the other leg need not hear of it.
@@ -249,6 +251,7 @@ static void refresh_ok(struct engine *e, struct txn *t, const struct inbound *in
 	histogram_add(&e->p.stats->refresh_rtt, &histogram_RTT, rtt_us);
 	if (expiry > e->now)
 		histogram_add(&e->p.stats->slack, &histogram_SLACK, expiry - e->now);
+	leg->reoffer_tries = t->role == TXN_REOFFER ? 0 : leg->reoffer_tries;
 	text = t->role == TXN_REOFFER ? text_of_change(e, leg_text_of(leg), in->msg)
 				      : text_of_target(e, leg_text_of(leg), in->msg);
 	if (text != NULL) {
@@ -288,6 +291,32 @@ static void refresh_over(struct engine *e, struct txn *t)
 		leg->update_out = NO_TXN;
 }
 
+// A peer that refuses for ever keeps what it has.
+static void refresh_reoffer_later(struct leg *leg)
+{
+	leg->flags &= (uint16_t)~LEG_REOFFER;
+	if (leg->reoffer_tries++ < REOFFER_TRIES)
+		leg->flags |= LEG_REOFFER;
+	else
+		leg->reoffer_tries = 0;
+}
+
+void refresh_reoffer(struct engine *e, uint32_t call, unsigned side)
+{
+	struct leg *leg = engine_leg(e, call, side);
+	struct txn *t = NULL;
+
+	if (refresh_conflict(e, leg, REFRESH_INVITE) == 0)
+		t = refresh_new(e, call, side, REFRESH_INVITE);
+	if (t != NULL)
+		t->role = TXN_REOFFER;
+	if (t == NULL || !refresh_send(e, t, SLICE_NONE))
+		refresh_reoffer_later(leg);
+	else
+		leg->flags &= (uint16_t)~LEG_REOFFER;
+	leg_arm(e, call, side);
+}
+
 static void refresh_failed(struct engine *e, struct txn *t, uint16_t code,
 			   const struct sip_msg *response)
 {
@@ -300,6 +329,8 @@ static void refresh_failed(struct engine *e, struct txn *t, uint16_t code,
 		stat_add(&e->p.trunk_stats[leg->trunk].too_small_in, 1);
 		(void)st_after_422(&policy, &leg->st, &t->offered, leg_seen(e, response));
 	}
+	if (code == 491 && t->role == TXN_REOFFER)
+		refresh_reoffer_later(leg);
 	if (code != 491 && t->role == TXN_REFRESH)
 		leg->refreshes_failed++;
 	if ((t->flags & TXN_HAS_OFFER) != 0 && code != 0)
@@ -363,21 +394,6 @@ void refresh_timeout(struct engine *e, struct txn *t)
 	refresh_over(e, t);
 	refresh_failed(e, t, 0, NULL);
 	refresh_finish(e, t, 0, NULL);
-}
-
-// Tell a leg's peer by re-INVITE what the other leg's peer has changed.
-static void refresh_reoffer(struct engine *e, uint32_t call, unsigned side)
-{
-	struct leg *leg = engine_leg(e, call, side);
-	struct txn *t;
-
-	if (refresh_conflict(e, leg, REFRESH_INVITE) != 0)
-		return; // it changes its session itself just now
-	t = refresh_new(e, call, side, REFRESH_INVITE);
-	if (t == NULL)
-		return;
-	t->role = TXN_REOFFER;
-	(void)refresh_send(e, t, SLICE_NONE);
 }
 
 // The answer in the ACK of an offerless re-INVITE that we answered with our current SDP. The same

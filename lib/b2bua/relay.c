@@ -120,6 +120,9 @@ static void relay_commit(struct engine *e, struct txn *from, const struct sip_ms
 	struct leg *told = engine_leg(e, t->call, t->side);
 	struct leg_text *text = text_of_change(e, leg_text_of(asked), request);
 
+	asked->flags &= (uint16_t)~LEG_REOFFER;
+	told->flags &= (uint16_t)~LEG_REOFFER;
+
 	if (text != NULL) {
 		leg_set_text(e, asked, text);
 		leg_aim(e, asked, text);
