@@ -12,10 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "control/cdr_csv.h"
+#include "control/log.h"
 
 #define RETRY  TICK_S(1)
 #define CHUNK  (256u << 10) // bytes of one write
@@ -46,11 +48,15 @@ struct cdr_file {
 
 static void say(struct cdr_file *f, enum control_level level, const char *what, int error)
 {
-	char line[512];
+	struct log_value value;
+	char line[1024];
 
-	snprintf(line, sizeof(line), "%s file=\"%s\" error=\"%s\" waiting_bytes=%u lost=%llu", what,
-		 f->path, error != 0 ? strerrordesc_np(error) : "", f->used,
-		 (unsigned long long)f->stats.lost);
+	snprintf(line, sizeof(line), "%s file=%s error=\"%s\" waiting_bytes=%u lost=%llu", what,
+		 log_quote(&value, f->path),
+		 error == ENOTSUP ? "it is no regular file"
+		 : error != 0	  ? strerrordesc_np(error)
+				  : "",
+		 f->used, (unsigned long long)f->stats.lost);
 	f->log(f->ctx, level, "cdr", line);
 }
 
@@ -130,17 +136,27 @@ static bool is_other_format(const struct cdr_file *f)
 	       (first == '{') != (f->format == CONFIG_CDR_FORMAT_JSON);
 }
 
+// /dev/null, /dev/full: they never wait.
+static bool is_null(const struct stat *st)
+{
+	return S_ISCHR(st->st_mode) && major(st->st_rdev) == 1 &&
+	       (minor(st->st_rdev) == 3 || minor(st->st_rdev) == 7);
+}
+
 static int open_once(struct cdr_file *f, uint64_t unix_us)
 {
 	struct stat st;
 
-	f->fd = open(f->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	f->fd = open(f->path, O_RDWR | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+		     0640);
 	if (f->fd < 0)
 		return -errno;
-	if (fstat(f->fd, &st) != 0 || !(S_ISREG(st.st_mode) || S_ISCHR(st.st_mode))) {
+	// What is no file (a pipe, a terminal) would block, or nobody reads it; /dev/null is one
+	// too many to forbid.
+	if (fstat(f->fd, &st) != 0 || !(S_ISREG(st.st_mode) || is_null(&st))) {
 		close(f->fd);
 		f->fd = -1;
-		return -EINVAL; // a directory or a pipe would block or never be read
+		return -ENOTSUP;
 	}
 	f->size = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
 	f->line_done = 0;

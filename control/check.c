@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config/config_policy.h"
@@ -36,6 +37,19 @@ static int preview(const struct config *c, FILE *out)
 	return 0;
 }
 
+// What cannot be a file of CDRs, before it is opened.
+static void check_cdr(const struct config *c, const char *path, FILE *err)
+{
+	struct stat st;
+
+	if (c->cdr.file[0] != '\0' && stat(c->cdr.file, &st) == 0 && !S_ISREG(st.st_mode) &&
+	    !S_ISCHR(st.st_mode))
+		fprintf(err,
+			"%s: warning: cdr.file is %s, which is no regular file: no CDR would be "
+			"written\n",
+			path, c->cdr.file);
+}
+
 int check_run(const char *path, FILE *out, FILE *err)
 {
 	struct config_machine machine;
@@ -50,6 +64,8 @@ int check_run(const char *path, FILE *out, FILE *err)
 		fprintf(err, "%s: error: out of memory\n", path);
 	if (rc == 0)
 		(void)devices_check(c, path, NULL, err);
+	if (rc == 0)
+		check_cdr(c, path, err);
 	if (rc == 0)
 		rc = preview(c, out);
 	if (rc == 0)

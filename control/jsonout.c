@@ -31,8 +31,11 @@ void jsonout_put_string(struct outbuf *o, struct slice text)
 	while (text.len != 0) {
 		unsigned n = jsonout_utf8_len(text);
 		uint8_t c = text.p[0];
+		bool c1 = n == 2 && c == 0xc2 && text.p[1] < 0xa0; // terminals obey these too
 
-		if (n == 0 || (n == 1 && (c < 0x20 || c == 0x7f))) {
+		if (c1) {
+			put_escape(o, text.p[1]);
+		} else if (n == 0 || (n == 1 && (c < 0x20 || c == 0x7f))) {
 			put_escape(o, c);
 			n = 1;
 		} else if (c == '"' || c == '\\') {

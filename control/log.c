@@ -17,6 +17,7 @@
 
 #include "base/outbuf.h"
 #include "control/cdr.h"
+#include "control/jsonout.h"
 
 #define BURST	   50
 #define PER_SECOND 10
@@ -27,6 +28,7 @@
 #define SYSLOG	   "/dev/log"
 #define RETRY_US   1000000  // before a socket that did not answer is tried again
 #define TOKEN	   1000000u // one line, in millionths
+#define LONG_VALUE 600	    // bytes of a value at most
 
 struct kind {
 	uint64_t at_us;
@@ -359,6 +361,21 @@ void log_put(struct log *log, enum control_level level, const char *area, const 
 void log_stats(const struct log *log, struct log_stats *stats)
 {
 	*stats = log->stats;
+}
+
+const char *log_quote(struct log_value *room, const char *value)
+{
+	struct slice s = slice_of_str(value);
+	struct outbuf o = outbuf_of(room->text, sizeof(room->text) - 1);
+
+	jsonout_put_string(&o, s);
+	while (o.full) { // six times as long at the worst
+		s.len = s.len > LONG_VALUE ? LONG_VALUE : s.len - s.len / 8 - 1;
+		o = outbuf_of(room->text, sizeof(room->text) - 1);
+		jsonout_put_string(&o, s);
+	}
+	room->text[o.len] = '\0';
+	return room->text;
 }
 
 void log_event(struct log *log, enum control_level level, const char *area, const char *format, ...)

@@ -33,6 +33,14 @@ void log_put(struct log *log, enum control_level level, const char *area, const 
 void log_event(struct log *log, enum control_level level, const char *area, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
+// A value of a line in quotes, with quotes, backslashes and control characters escaped as JSON
+// does, so that no value can end itself and begin another key. Cut at the room; *room has to live
+// as long.
+struct log_value {
+	char text[640];
+};
+const char *log_quote(struct log_value *room, const char *value);
+
 // --- for tests: what log_put() does, with the clock and the destination given
 
 struct log_line {

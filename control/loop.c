@@ -93,14 +93,15 @@ static int on_view(void *ctx, unsigned worker, uint32_t call, uint32_t gen, stru
 
 static int open_served(struct loop *l)
 {
+	struct log_value value;
 	char path[128];
 	int rc;
 
 	snprintf(path, sizeof(path), "%s/verge.sock", l->config->system.run_dir);
 	rc = cli_new(&l->cli, path, &l->view);
 	if (rc != 0) {
-		log_event(l->log, CONTROL_ERROR, "start", "socket_failed path=\"%s\" error=\"%s\"",
-			  path, strerrordesc_np(-rc));
+		log_event(l->log, CONTROL_ERROR, "start", "socket_failed path=%s error=\"%s\"",
+			  log_quote(&value, path), strerrordesc_np(-rc));
 		return rc;
 	}
 	rc = http_new(&l->http, &l->config->metrics.listen, &l->view);

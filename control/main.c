@@ -2,6 +2,7 @@
 // verge: arguments, start in order, privileges, stop in order. Exit status: 0 done, 1 failed, 2
 // usage.
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <pwd.h>
 #include <signal.h>
@@ -104,25 +105,27 @@ static int open_signals(void)
 static int make_run_dir(const struct config *config, const struct passwd *user, struct log *log)
 {
 	const char *dir = config->system.run_dir;
+	struct log_value value;
 	struct stat there;
 
 	if (mkdir(dir, 0750) != 0 && errno != EEXIST) {
-		log_event(log, CONTROL_ERROR, "start", "run_dir_failed path=\"%s\" error=\"%s\"",
-			  dir, strerrordesc_np(errno));
+		log_event(log, CONTROL_ERROR, "start", "run_dir_failed path=%s error=\"%s\"",
+			  log_quote(&value, dir), strerrordesc_np(errno));
 		return -errno;
 	}
 	if (user == NULL || (stat(dir, &there) == 0 && there.st_uid == user->pw_uid))
 		return 0;
 	if (chown(dir, user->pw_uid, user->pw_gid) == 0)
 		return 0;
-	log_event(log, CONTROL_ERROR, "start", "run_dir_failed path=\"%s\" owner=%s error=\"%s\"",
-		  dir, user->pw_name, strerrordesc_np(errno));
+	log_event(log, CONTROL_ERROR, "start", "run_dir_failed path=%s owner=%s error=\"%s\"",
+		  log_quote(&value, dir), user->pw_name, strerrordesc_np(errno));
 	return -errno;
 }
 
 static int find_user(const struct config *config, struct log *log, const struct passwd **user)
 {
 	const char *name = config->system.user;
+	struct log_value value;
 
 	*user = NULL;
 	if (name[0] == '\0')
@@ -130,7 +133,8 @@ static int find_user(const struct config *config, struct log *log, const struct 
 	*user = getpwnam(name); // NOLINT(concurrency-mt-unsafe): no other thread yet
 	if (*user != NULL)
 		return 0;
-	log_event(log, CONTROL_ERROR, "start", "no_such_user user=\"%s\" key=system.user", name);
+	log_event(log, CONTROL_ERROR, "start", "no_such_user user=%s key=system.user",
+		  log_quote(&value, name));
 	return -ENOENT;
 }
 
@@ -140,6 +144,7 @@ static int start_dataplane(struct loop *l)
 	struct outbuf why = outbuf_of(text, sizeof(text) - 1);
 	struct dataplane_params params = {
 		.config = l->config, .hash = &hash_nettle, .live = l->live, .why = &why};
+	struct log_value value;
 	int rc;
 
 	if (getrandom(&params.key, sizeof(params.key), 0) != sizeof(params.key))
@@ -150,8 +155,8 @@ static int start_dataplane(struct loop *l)
 		end = strchrnul(line, '\n');
 		if (*end != '\0')
 			*end++ = '\0';
-		log_event(l->log, rc != 0 ? CONTROL_ERROR : CONTROL_WARNING, "start",
-			  "%s text=\"%s\"", rc != 0 ? "dataplane_failed" : "dataplane", line);
+		log_event(l->log, rc != 0 ? CONTROL_ERROR : CONTROL_WARNING, "start", "%s text=%s",
+			  rc != 0 ? "dataplane_failed" : "dataplane", log_quote(&value, line));
 	}
 	if (rc != 0)
 		(void)devices_check(l->config, l->path, NULL, stderr);
@@ -209,12 +214,34 @@ static int read_config(struct loop *l)
 	return rc;
 }
 
+// Nobody in this process waits for who reads standard error: neither the log, nor what DPDK says on
+// a worker. A pipe or terminal is opened anew, so that other processes that hold it keep their way
+// of writing; systemd's socket is verge's own. A file on a disk that hangs is not helped by this.
+static void never_wait_for_stderr(void)
+{
+	struct stat st;
+	int fd;
+
+	if (fstat(STDERR_FILENO, &st) != 0)
+		return;
+	if (S_ISSOCK(st.st_mode))
+		(void)fcntl(STDERR_FILENO, F_SETFL, fcntl(STDERR_FILENO, F_GETFL) | O_NONBLOCK);
+	if (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode))
+		return;
+	fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return; // it is not ours to open: the log looks for room before it writes
+	(void)dup2(fd, STDERR_FILENO);
+	close(fd);
+}
+
 static int serve(const char *path)
 {
 	static struct loop l;
 	int rc;
 
 	l.path = path;
+	never_wait_for_stderr();
 	if (read_config(&l) != 0)
 		return EXIT_FAILURE;
 	privileges_at_start();

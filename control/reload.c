@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "control/jsonout.h"
 
@@ -72,8 +73,17 @@ int reload_load(struct config **out, const char *path, const struct config *curr
 		const struct config_machine *machine, struct config_errors *errors, struct log *log)
 {
 	struct compare compare = {.log = log, .errors = errors};
-	int rc = config_load(out, path, current, machine, errors);
+	struct stat st;
+	int rc;
 
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+		*out = NULL;
+		config_errors_add(errors, false, 0, 0,
+				  "is no regular file: verge would wait for who writes it");
+		rc = -EINVAL;
+	} else {
+		rc = config_load(out, path, current, machine, errors);
+	}
 	tell_errors(log, errors);
 	if (rc != 0) {
 		log_event(log, CONTROL_ERROR, "config", "reload_refused errno=%d errors=%u", -rc,

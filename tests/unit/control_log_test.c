@@ -108,6 +108,43 @@ static void form(void **state)
 	log_free(log);
 }
 
+// A value ends where its quote does, whatever is in it.
+static void quoted(void **state)
+{
+	static const struct {
+		const char *shows, *in, *out;
+	} values[] = {
+		{"plain", "eth0", "\"eth0\""},
+		{"empty", "", "\"\""},
+		{"a quote ends nothing", "a\" level=error x=\"", "\"a\\\" level=error x=\\\"\""},
+		{"nor does a backslash", "a\\", "\"a\\\\\""},
+		{"no second line", "a\r\n2026 level=error", "\"a\\u000d\\u000a2026 level=error\""},
+		{"nothing for a terminal", "\x1b[31m\x7f", "\"\\u001b[31m\\u007f\""},
+		{"nor the short controls of Latin-1",
+		 "\xc2\x9b"
+		 "31m",
+		 "\"\\u009b31m\""},
+		{"UTF-8 stays", "Caf\xc3\xa9", "\"Caf\xc3\xa9\""},
+		{"what is none is Latin-1", "\xff", "\"\\u00ff\""},
+	};
+	struct log_value room;
+	char longest[5000];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
+		if (strcmp(log_quote(&room, values[i].in), values[i].out) != 0)
+			fail_msg("%s: %s", values[i].shows, room.text);
+	for (unsigned c = 1; c < 256; c++) { // cut, and closed
+		size_t n;
+
+		memset(longest, (int)c, sizeof(longest) - 1);
+		longest[sizeof(longest) - 1] = '\0';
+		n = strlen(log_quote(&room, longest));
+		assert_in_range(n, 90, sizeof(room.text) - 1);
+		assert_true(room.text[0] == '"' && room.text[n - 1] == '"');
+	}
+}
+
 static char path[64];
 
 // A datagram socket as /dev/log and the journal's are.
@@ -249,9 +286,13 @@ static void stderr_instead(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(levels),	  cmocka_unit_test(floods),
-		cmocka_unit_test(form),		  cmocka_unit_test(syslog_lines),
-		cmocka_unit_test(journal_lines),  cmocka_unit_test(reader_that_sleeps),
+		cmocka_unit_test(levels),
+		cmocka_unit_test(floods),
+		cmocka_unit_test(form),
+		cmocka_unit_test(quoted),
+		cmocka_unit_test(syslog_lines),
+		cmocka_unit_test(journal_lines),
+		cmocka_unit_test(reader_that_sleeps),
 		cmocka_unit_test(stderr_instead),
 	};
 
