@@ -281,3 +281,99 @@ def silent():
     establish(a, b, (ALLOW,), (ALLOW, *timer))
     bye(a, b, 1500)
     return capture.bytes()
+
+
+@case("--ladder", "all", "--until", "1")
+def reliable():
+    """A reliable 183 (RFC 3262): PRACK crosses with the RAck of each leg."""
+    capture = Capture()
+    a, b = two(capture)
+    one = a.invite(0, "Supported: 100rel")
+    a.answer(0.001, one, 100, "Trying")
+    two_ = b.invite(0.002, "Supported: 100rel")
+    b.answer(0.010, two_, 183, "Session Progress", "Require: 100rel", "RSeq: 71", body=b.sdp("peer"))
+    a.answer(0.011, one, 183, "Session Progress", "Require: 100rel", "RSeq: 900", body=a.sdp("sbc"))
+    asked = a.request(0.020, "peer", "PRACK", f"RAck: 900 {one['cseq']} INVITE")
+    crossed = b.request(0.021, "sbc", "PRACK", f"RAck: 71 {two_['cseq']} INVITE")
+    b.answer(0.030, crossed, 200, "OK")
+    a.answer(0.031, asked, 200, "OK")
+    b.answer(2, two_, 200, "OK")
+    a.answer(2.001, one, 200, "OK")
+    a.ack(2.010, one)
+    b.ack(2.011, two_)
+    bye(a, b, 4)
+    return capture.bytes()
+
+
+@case("--ladder", "all", "--until", "1")
+def late_offer():
+    """An INVITE without an offer: the 200 has it, the ACK the answer (RFC 3261 s13.2.1)."""
+    capture = Capture()
+    a, b = two(capture)
+    one = a.request(0, "peer", "INVITE", to_tag=False)
+    a.answer(0.001, one, 100, "Trying")
+    two_ = b.request(0.002, "sbc", "INVITE", to_tag=False)
+    b.answer(0.010, two_, 180, "Ringing")
+    a.answer(0.011, one, 180, "Ringing")
+    b.answer(1, two_, 200, "OK", body=b.sdp("peer"))
+    a.answer(1.001, one, 200, "OK", body=a.sdp("sbc"))
+    a.ack(1.010, one, body=a.sdp("peer"))
+    b.ack(1.011, two_, body=b.sdp("sbc"))
+    bye(a, b, 3)
+    return capture.bytes()
+
+
+@case("--ladder", "all", "--until", "1")
+def unauthorized():
+    """401 in a scheme that verge does not speak: the caller gets 403, no challenge crosses."""
+    capture = Capture()
+    a, b = two(capture)
+    one = a.invite(0)
+    a.answer(0.001, one, 100, "Trying")
+    two_ = b.invite(0.002)
+    b.answer(0.010, two_, 401, "Unauthorized", 'WWW-Authenticate: Unknown realm="r"')
+    b.ack(0.011, two_, good=False)
+    a.answer(0.012, one, 401, "Unauthorized", 'WWW-Authenticate: Unknown realm="r"')
+    a.ack(0.020, one, good=False)
+    return capture.bytes()
+
+
+@case("--ladder", "all", "--until", "1")
+def forked():
+    """Two of the callee's phones ring in dialogs of their own; the second one answers."""
+    capture = Capture()
+    a, b = two(capture)
+    one = a.invite(0)
+    a.answer(0.001, one, 100, "Trying")
+    two_ = b.invite(0.002)
+    b.tags["peer"] = "phone-one"
+    b.answer(0.010, two_, 180, "Ringing")
+    a.answer(0.011, one, 180, "Ringing")
+    b.tags["peer"] = "phone-two"
+    b.answer(0.030, two_, 183, "Session Progress", body=b.sdp("peer"))
+    a.tags["sbc"] = "sbc-two"
+    a.answer(0.031, one, 183, "Session Progress", body=a.sdp("sbc"))
+    b.answer(2, two_, 200, "OK", body=b.sdp("peer"))
+    a.answer(2.001, one, 200, "OK", body=a.sdp("sbc"))
+    a.ack(2.010, one)
+    b.ack(2.011, two_)
+    bye(a, b, 5)
+    return capture.bytes()
+
+
+@case("--ladder", "all")
+def cut_packets():
+    """A capture with a short snap length: requests that were cut are told, and not fed in."""
+    return short_call(Capture(snaplen=300))
+
+
+@case(status=1)
+def cut_header():
+    """A file that is shorter than a capture's header."""
+    return short_call()[:20]
+
+
+@case("--ladder", "all")
+def cut_block():
+    """A pcapng file that ends inside a block."""
+    return short_call(Capture(pcapng=True))[:-37]
