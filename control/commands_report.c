@@ -7,6 +7,8 @@
 #include "control/commands.h"
 #include "control/trunk_facts.h"
 
+#define VIOLATIONS_A_STEP 2 // a sample as JSON takes 24 KiB at most
+
 // All that the report is made from.
 struct evidence {
 	const struct config_trunk *trunk;
@@ -74,43 +76,49 @@ static void put_capabilities(struct commands_job *j, const struct evidence *e)
 	jsonout_close(o, ']');
 }
 
-static void put_violation(struct outbuf *o, const char *rfc, const char *what, uint64_t count)
+static void put_sample(struct commands_job *j, const struct control_sample *sample)
 {
-	if (count == 0)
+	struct outbuf *o = &j->out;
+
+	if (sample == NULL) {
+		jsonout_null(o, "sample");
 		return;
-	jsonout_open(o, NULL, '{');
-	jsonout_str(o, "rfc", rfc);
-	jsonout_str(o, "what", what);
-	jsonout_u64(o, "count", count);
+	}
+	jsonout_open(o, "sample", '{');
+	commands_put_time(j, "at", sample->at);
+	jsonout_str(o, "from", sample->out ? "verge" : "peer");
+	jsonout_bool(o, "cut", sample->cut);
+	jsonout_string(o, "message", slice_of(sample->bytes, sample->len));
 	jsonout_close(o, '}');
 }
 
-static void put_violations(struct commands_job *j, const struct evidence *e)
+// What the table of departures counts, with a message of each kind. j->at: the next row, plus one.
+static bool put_violations(struct commands_job *j, const struct evidence *e, unsigned trunk)
 {
+	const struct control *c = j->view->core;
 	struct outbuf *o = &j->out;
-	uint64_t early = 0;
 
-	for (unsigned i = ST_BOUNDARY_HALF; e->facts != NULL && i < ST_BOUNDARY_FULL; i++)
-		early += i != ST_BOUNDARY_MARGIN ? e->facts->boundary[i] : 0;
-	jsonout_open(o, "violations", '[');
-	put_violation(o, "RFC 4028 s4, s5",
-		      "Session-Expires or Min-SE that cannot be read or contradict each other",
-		      e->s.bad_timer_headers);
-	put_violation(o, "RFC 4028 s7.4, s9",
-		      "refreshed although verge was the refresher: uac and uas read per dialog",
-		      e->s.role_flips);
-	put_violation(o, "RFC 4028 s11",
-		      "legs whose peer refreshed so often that it was refused and kept on",
-		      e->s.demoted_legs);
-	put_violation(o, "RFC 4028 s9", "answered with a session timer that nobody had asked for",
-		      e->s.unasked);
-	put_violation(o, "RFC 4028 s10",
-		      "hung up at a fraction of the interval, before a refresh was overdue", early);
-	put_violation(o, "RFC 3311 s5.1", "allows UPDATE and refuses it (405, 501)",
-		      e->s.refresh_code_405 + e->s.refresh_code_501);
-	put_violation(o, "RFC 3261 s17.2", "requests in a call that were never answered",
-		      e->s.refresh_code_timeout);
+	if (j->at == 0) {
+		jsonout_open(o, "violations", '[');
+		j->at = 1;
+	}
+	for (unsigned n = 0; n < VIOLATIONS_A_STEP && j->at <= VIOLATION_N; n++, j->at++) {
+		enum violation v = (enum violation)(j->at - 1);
+		const struct violation_row *row = &violation_rows[v];
+
+		if (e->s.value[row->counter] == 0)
+			continue;
+		jsonout_open(o, NULL, '{');
+		jsonout_str(o, "rfc", row->rfc);
+		jsonout_str(o, "what", row->what);
+		jsonout_u64(o, "count", e->s.value[row->counter]);
+		put_sample(j, control_sample_of(c, trunk, v));
+		jsonout_close(o, '}');
+	}
+	if (j->at <= VIOLATION_N)
+		return false;
 	jsonout_close(o, ']');
+	return true;
 }
 
 __attribute__((format(printf, 4, 5))) static void
@@ -167,31 +175,41 @@ static void put_suggestions(struct commands_job *j, const struct evidence *e)
 	jsonout_close(o, ']');
 }
 
+static void read_evidence(struct commands_job *j, struct evidence *e, unsigned id)
+{
+	const struct control_view *v = j->view;
+
+	*e = (struct evidence){.trunk = &control_config(v->core)->trunks[id],
+			       .facts = control_facts(v->core, id),
+			       .own = control_trunk_stats(v->core, id)};
+	commands_sum_trunk(v, id, &e->s);
+	e->sent_ok = e->s.refreshes_update_sent_ok + e->s.refreshes_invite_sent_ok;
+	e->sent_failed = e->s.refreshes_update_sent_failed + e->s.refreshes_invite_sent_failed;
+	e->received_ok = e->s.refreshes_update_received_ok + e->s.refreshes_invite_received_ok;
+}
+
 bool commands_run_report(struct commands_job *j)
 {
 	const struct control_view *v = j->view;
 	int id = commands_trunk(j);
-	struct evidence e = {0};
+	struct evidence e;
 	struct outbuf *o = &j->out;
 
 	if (id < 0)
 		return true;
-	e.trunk = &control_config(v->core)->trunks[id];
-	e.facts = control_facts(v->core, (unsigned)id);
-	e.own = control_trunk_stats(v->core, (unsigned)id);
-	commands_sum_trunk(v, (unsigned)id, &e.s);
-	e.sent_ok = e.s.refreshes_update_sent_ok + e.s.refreshes_invite_sent_ok;
-	e.sent_failed = e.s.refreshes_update_sent_failed + e.s.refreshes_invite_sent_failed;
-	e.received_ok = e.s.refreshes_update_received_ok + e.s.refreshes_invite_received_ok;
-	jsonout_str(o, "trunk", e.trunk->name);
-	commands_put_time(j, "from", v->started_tk);
-	commands_put_time(j, "to", v->now(v->ctx));
-	jsonout_u64(o, "calls_answered", e.s.calls_in_answered + e.s.calls_out_answered);
-	jsonout_u64(o, "interval_s", e.trunk->timer.interval_s);
-	jsonout_u64(o, "peer_min_se_s", e.facts != NULL ? e.facts->min_se_s : 0);
-	put_capabilities(j, &e);
-	put_refreshes(j, &e);
-	put_violations(j, &e);
+	read_evidence(j, &e, (unsigned)id);
+	if (j->at == 0) {
+		jsonout_str(o, "trunk", e.trunk->name);
+		commands_put_time(j, "from", v->started_tk);
+		commands_put_time(j, "to", v->now(v->ctx));
+		jsonout_u64(o, "calls_answered", e.s.calls_in_answered + e.s.calls_out_answered);
+		jsonout_u64(o, "interval_s", e.trunk->timer.interval_s);
+		jsonout_u64(o, "peer_min_se_s", e.facts != NULL ? e.facts->min_se_s : 0);
+		put_capabilities(j, &e);
+		put_refreshes(j, &e);
+	}
+	if (!put_violations(j, &e, (unsigned)id))
+		return false;
 	put_suggestions(j, &e);
 	return true;
 }

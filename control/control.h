@@ -8,7 +8,9 @@
 
 #include "control/control_stats.h"
 #include "msg/msg.h"
+#include "msg/tap.h"
 #include "msg/trunk_live.h"
+#include "stat/violation.h"
 
 struct call_view;
 struct config;
@@ -118,6 +120,20 @@ struct control_risk {
 };
 // How many there are in *list, which is control's until the next control_watched().
 unsigned control_risks(const struct control *c, const struct control_risk **list);
+
+// A message that shows how a trunk's peer departs from an RFC, as a worker has sent it; the newest
+// of each kind is kept, numbers hashed unless the trunk's report_samples says otherwise.
+void control_sample(struct control *c, const struct tap_head *head, const uint8_t *bytes);
+struct control_sample {
+	tick_t at;
+	bool out; // verge sent it
+	bool cut; // it was longer
+	uint32_t len;
+	uint8_t bytes[];
+};
+// NULL: there is none. Control's until the next control_sample() or control_trunk_reset().
+const struct control_sample *control_sample_of(const struct control *c, unsigned trunk,
+					       enum violation v);
 
 // What has been learned about a trunk (trunk_facts.h); NULL if there is no such trunk.
 const struct trunk_facts *control_facts(const struct control *c, unsigned trunk);

@@ -263,6 +263,7 @@ struct control *control_new(const struct control_params *params, tick_t now)
 	c->live = params->live;
 	c->workers = params->workers != 0 ? params->workers : 1;
 	c->random = params->seed;
+	c->sample_key = (struct siphash_key){params->seed, ~params->seed};
 	c->now = now;
 	c->guard_until_tk = now + GUARD_AT_START;
 	use_config(c, params->config);
@@ -285,6 +286,7 @@ void control_free(struct control *c)
 	}
 	for (uint32_t i = 0; i < c->n_trunks; i++) {
 		heap_free(&c->trunks[i]->pace);
+		samples_forget(c, c->trunks[i]);
 		free(c->trunks[i]);
 	}
 	heap_free(&c->timers);

@@ -2,6 +2,7 @@
 // What the files of the control core share: the state behind control.h. Nobody else includes this.
 #pragma once
 
+#include "base/siphash.h"
 #include "config/config.h"
 #include "config/config_kept.h"
 #include "control/cdr.h"
@@ -81,6 +82,7 @@ struct control_trunk {
 	uint16_t id;
 	struct control_trunk_stats stats;
 	struct trunk_facts facts;
+	struct control_sample *samples[VIOLATION_N]; // samples.c
 	struct control_peer peers[CONTROL_PEERS];
 };
 
@@ -111,8 +113,10 @@ struct control {
 	struct control_leg **buckets; // [n_buckets], a power of two
 	uint32_t n_buckets, n_legs;
 	struct control_stats stats;
-	struct core_round seen, last; // this round, the one before
-	char line[CDR_MAX_BYTES];     // the CDR that is being written
+	struct core_round seen, last;  // this round, the one before
+	struct siphash_key sample_key; // numbers in samples are hashed with it
+	uint32_t n_samples;
+	char line[CDR_MAX_BYTES]; // the CDR that is being written
 };
 
 // core.c
@@ -184,6 +188,8 @@ void learn_outage(struct control *c, unsigned id); // no peer of the trunk answe
 void learn_publish(struct control *c, struct control_trunk *trunk);
 // Whether session timers of this trunk, or of this User-Agent on it, are not to end calls now.
 bool learn_is_observed(const struct control *c, unsigned kept, unsigned id, uint64_t agent);
+// samples.c
+void samples_forget(struct control *c, struct control_trunk *trunk);
 // peers.c
 void peers_configure(struct control *c, const struct config *old); // old: NULL at start
 void peers_keepalive(struct control *c, struct control_peer *peer);

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
+#include "control/hide_numbers.h"
 #include "control/trace.h"
 
 #define CALLS  16384 // remembered at once
@@ -194,76 +194,6 @@ void evidence_end(struct evidence *e, unsigned worker, const struct call_record 
 	e->ended[(e->ended_at + e->n_ended++) % CALLS] = (uint32_t)(c - e->calls);
 }
 
-// A word that URIs of people begin with, at p; its length or 0.
-static uint32_t scheme_at(const uint8_t *p, uint32_t n)
-{
-	static const char *const schemes[] = {"sip:", "sips:", "tel:"};
-
-	for (unsigned i = 0; i < 3; i++) {
-		uint32_t len = (uint32_t)strlen(schemes[i]);
-
-		if (n > len && strncasecmp((const char *)p, schemes[i], len) == 0)
-			return len;
-	}
-	return 0;
-}
-
-static void put_hash(struct outbuf *o, const struct siphash_key *key, struct slice user)
-{
-	outbuf_put_char(o, 'h');
-	outbuf_put_hex(o, siphash(*key, user), 10);
-}
-
-// Bytes of the user of a URI: of sip: up to the @ (none: no user), of tel: up to its end.
-static uint32_t user_len(const uint8_t *p, uint32_t n, bool tel)
-{
-	for (uint32_t i = 0; i < n && p[i] != '>' && p[i] != ' ' && p[i] != '\r' && p[i] != '\n';
-	     i++) {
-		if (!tel && p[i] == '@')
-			return i;
-		if (tel && p[i] == ';')
-			return i;
-		if (!tel && p[i] == '"')
-			return 0;
-	}
-	if (!tel)
-		return 0;
-	for (uint32_t i = 0; i < n; i++)
-		if (p[i] == '>' || p[i] == ' ' || p[i] == '\r' || p[i] == '\n')
-			return i;
-	return n;
-}
-
-void evidence_hash_numbers(struct outbuf *o, const struct siphash_key *key, struct slice m)
-{
-	uint32_t at = 0, head = m.len;
-
-	for (uint32_t i = 0; i + 3 < m.len && head == m.len; i++)
-		if (memcmp(m.p + i, "\r\n\r\n", 4) == 0)
-			head = i;
-	while (at < head) {
-		uint32_t scheme = scheme_at(m.p + at, head - at), user;
-		const uint8_t *end;
-
-		if (scheme != 0) {
-			outbuf_put(o, m.p + at, scheme);
-			user = user_len(m.p + at + scheme, head - at - scheme,
-					(m.p[at] | 0x20) == 't');
-			if (user != 0)
-				put_hash(o, key, slice_of(m.p + at + scheme, user));
-			at += scheme + user;
-		} else if (m.p[at] == '"' && at != 0 &&
-			   (m.p[at - 1] == ' ' || m.p[at - 1] == ':')) {
-			end = memchr(m.p + at + 1, '"', head - at - 1);
-			outbuf_put_lit(o, "\"\"");
-			at = end != NULL ? (uint32_t)(end - m.p) + 1 : head;
-		} else {
-			outbuf_put(o, m.p + at++, 1);
-		}
-	}
-	outbuf_put(o, m.p + at, m.len - at);
-}
-
 static struct kept *next_message(const struct call *c, uint32_t at[2])
 {
 	struct kept *best = NULL;
@@ -303,7 +233,7 @@ static int write_file(struct evidence *e, const struct config *c, const struct c
 		struct outbuf o = outbuf_of(e->room, sizeof(e->room));
 		struct tap_head head = k->head;
 
-		evidence_hash_numbers(&o, &e->key, slice_of(k->bytes, k->head.len));
+		hide_numbers(&o, &e->key, slice_of(k->bytes, k->head.len));
 		if (o.full) // hashes made it too long
 			continue;
 		head.len = (uint16_t)o.len;

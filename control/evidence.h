@@ -36,7 +36,3 @@ void evidence_end(struct evidence *e, unsigned worker, const struct call_record 
 void evidence_poll(struct evidence *e, const struct config *c, tick_t now, uint64_t to_unix,
 		   char path[300], char why[128]);
 void evidence_stats(const struct evidence *e, struct evidence_stats *stats);
-
-// The bytes of a message with each user of a URI as "h" and ten digits of its hash, and quoted
-// display names empty. o is full when there is no room.
-void evidence_hash_numbers(struct outbuf *o, const struct siphash_key *key, struct slice message);

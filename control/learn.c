@@ -402,6 +402,7 @@ int control_trunk_reset(struct control *c, unsigned id, tick_t now)
 		return -ENOENT;
 	c->now = now;
 	trunk_facts_reset(&trunk->facts);
+	samples_forget(c, trunk);
 	trunk->facts.override = CONTROL_OVERRIDE_NONE;
 	core_log(c, CONTROL_INFO, "trunk", "reset trunk=\"%s\"", core_trunk_name(c, id));
 	learn_publish(c, trunk);

@@ -130,6 +130,7 @@ static void add_call_ids(struct loop *l, struct tap_filter *f, const char *call_
 int taps_trace_start(struct loop *l, const struct control_trace *want)
 {
 	struct tap_filter *next;
+	struct log_value value;
 	int trunk =
 		want->trunk[0] != '\0' ? config_trunk_find(l->config, want->trunk) : TAP_ANY_TRUNK;
 	int rc;
@@ -152,7 +153,8 @@ int taps_trace_start(struct loop *l, const struct control_trace *want)
 	if (rc != 0)
 		trace_close(&l->taps.trace);
 	else
-		log_event(l->log, CONTROL_INFO, "trace", "started file=\"%s\"", want->file);
+		log_event(l->log, CONTROL_INFO, "trace", "started file=%s",
+			  log_quote(&value, want->file));
 	return rc;
 }
 
@@ -168,9 +170,11 @@ static void end_filter(struct loop *l)
 // The trace has ended by itself.
 static void ended(struct loop *l)
 {
+	struct log_value value;
+
 	end_filter(l);
-	log_event(l->log, CONTROL_WARNING, "trace", "ended file=\"%s\" reason=\"%s\" packets=%llu",
-		  l->taps.trace.path, l->taps.trace.reason,
+	log_event(l->log, CONTROL_WARNING, "trace", "ended file=%s reason=\"%s\" packets=%llu",
+		  log_quote(&value, l->taps.trace.path), l->taps.trace.reason,
 		  (unsigned long long)l->taps.trace.packets);
 }
 
@@ -190,6 +194,7 @@ void taps_trace_status(struct loop *l, struct control_trace_end *status)
 int taps_trace_stop(struct loop *l, struct control_trace_end *end)
 {
 	struct trace *t = &l->taps.trace;
+	struct log_value value;
 
 	if (t->path[0] == '\0')
 		return -ENOENT;
@@ -198,8 +203,8 @@ int taps_trace_stop(struct loop *l, struct control_trace_end *end)
 		while (taps_poll(l, dataplane_now()) != 0 && trace_runs(t))
 			;
 		trace_close(t);
-		log_event(l->log, CONTROL_INFO, "trace", "stopped file=\"%s\" packets=%llu",
-			  t->path, (unsigned long long)t->packets);
+		log_event(l->log, CONTROL_INFO, "trace", "stopped file=%s packets=%llu",
+			  log_quote(&value, t->path), (unsigned long long)t->packets);
 	}
 	taps_trace_status(l, end);
 	t->path[0] = '\0';
@@ -230,6 +235,8 @@ static unsigned drain(struct loop *l, unsigned worker, uint64_t to_unix)
 			ended(l);
 		if ((head.taps & TAP_EVIDENCE) != 0 && t->evidence != NULL)
 			evidence_put(t->evidence, l->config, worker, &head, t->bytes);
+		if ((head.taps & TAP_SAMPLE) != 0)
+			control_sample(l->control, &head, t->bytes);
 		if ((head.taps & TAP_HEP) != 0 && t->hep.fd >= 0)
 			send_hep(l, worker, &head, to_unix + head.at);
 	}
@@ -238,11 +245,13 @@ static unsigned drain(struct loop *l, unsigned worker, uint64_t to_unix)
 
 static void write_evidence(struct loop *l, tick_t now, uint64_t to_unix)
 {
+	struct log_value value;
 	char path[300], why[128];
 
 	evidence_poll(l->taps.evidence, l->config, now, to_unix, path, why);
 	if (path[0] != '\0')
-		log_event(l->log, CONTROL_INFO, "trace", "evidence file=\"%s\"", path);
+		log_event(l->log, CONTROL_INFO, "trace", "evidence file=%s",
+			  log_quote(&value, path));
 	if (why[0] != '\0')
 		log_event(l->log, CONTROL_WARNING, "trace", "evidence_failed error=\"%s\"", why);
 }

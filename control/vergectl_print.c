@@ -380,8 +380,70 @@ static void print_figures(json_t *result, const char *key, const char *title, bo
 	}
 }
 
+// A character of a peer's message; what would move a terminal's cursor is '?'. Returns its bytes.
+static size_t put_shown(const char *p, FILE *out)
+{
+	unsigned char c = (unsigned char)p[0], next = (unsigned char)p[c != 0];
+	bool c1 = c == 0xc2 && next >= 0x80 && next < 0xa0;
+
+	fputc((c < 0x20 && c != '\t') || c == 0x7f || c1 ? '?' : c, out);
+	return c1 ? 2 : 1;
+}
+
+// Indented by four: Markdown's code, from which nothing gets out.
+static void print_message(const char *p, FILE *out)
+{
+	while (p != NULL && *p != 0) {
+		fputs("    ", out);
+		while (*p != 0 && *p != '\n')
+			p += p[0] == '\r' && p[1] == '\n' ? 1 : put_shown(p, out);
+		p += *p == '\n';
+		fputc('\n', out);
+	}
+}
+
+// A sample of each departure that has one, taken out of the rows.
+static json_t *take_samples(json_t *rows)
+{
+	json_t *samples = json_array(), *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+	{
+		json_t *sample = json_incref(json_object_get(row, "sample"));
+
+		json_object_del(row, "sample");
+		if (json_is_object(sample)) {
+			json_object_set(sample, "rfc", json_object_get(row, "rfc"));
+			json_object_set(sample, "what", json_object_get(row, "what"));
+			json_array_append(samples, sample);
+		}
+		json_decref(sample);
+	}
+	return samples;
+}
+
+static void print_samples(json_t *samples, bool markdown, FILE *out)
+{
+	char text[VALUE_MAX];
+	json_t *sample;
+	size_t i;
+
+	json_array_foreach(samples, i, sample)
+	{
+		fprintf(out, markdown ? "\n### %s" : "\n%s",
+			show(json_object_get(sample, "rfc"), text));
+		fprintf(out, ": %s\n\n", show(json_object_get(sample, "what"), text));
+		fprintf(out, "Seen at %s", show(json_object_get(sample, "at"), text));
+		fprintf(out, ", sent by %s%s:\n\n", show(json_object_get(sample, "from"), text),
+			json_is_true(json_object_get(sample, "cut")) ? ", cut" : "");
+		print_message(json_string_value(json_object_get(sample, "message")), out);
+	}
+}
+
 void vergectl_print_report(json_t *result, bool markdown, FILE *out)
 {
+	json_t *samples = take_samples(json_object_get(result, "violations"));
 	char a[VALUE_MAX], b[VALUE_MAX];
 
 	fprintf(out, markdown ? "# Session timers on trunk %s\n\n" : "Session timers on trunk %s\n",
@@ -399,5 +461,7 @@ void vergectl_print_report(json_t *result, bool markdown, FILE *out)
 	print_figures(result, "round_trip", "Round trip of refreshes", markdown, out);
 	print_figures(result, "answers", "Answers to refreshes", markdown, out);
 	print_part(result, "violations", "Where it departs from the RFC", markdown, out);
+	print_samples(samples, markdown, out);
+	json_decref(samples);
 	print_part(result, "suggestions", "Suggested settings", markdown, out);
 }

@@ -226,6 +226,8 @@ static bool drain_worker(struct world *w, unsigned i)
 {
 	struct outbox *out = engine_outbox(w->engine[i]);
 	bool moved = out->n_sends + out->n_events + out->n_records != 0;
+	const struct tap_head *sample;
+	const uint8_t *bytes;
 
 	if (out->n_sends > OUTBOX_SENDS || out->n_events > OUTBOX_EVENTS ||
 	    out->n_records > OUTBOX_RECORDS)
@@ -247,6 +249,9 @@ static bool drain_worker(struct world *w, unsigned i)
 		control_record(w->control, i, &out->records[k], w->now);
 	}
 	out->n_sends = out->n_events = out->n_records = 0;
+	sample = engine_sample(w->engine[i], &bytes);
+	if (sample != NULL)
+		control_sample(w->control, sample, bytes);
 	return moved;
 }
 

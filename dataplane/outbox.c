@@ -22,4 +22,5 @@ void outbox_flush(struct worker *w)
 	if (o->n_records != 0)
 		channel_put(&w->records, o->records, o->n_records);
 	o->n_sends = o->n_events = o->n_records = 0;
+	tap_sample(w);
 }

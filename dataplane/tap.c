@@ -70,6 +70,14 @@ static unsigned wanted(struct worker *w, const struct msg_about *about, struct s
 	return taps;
 }
 
+static void enqueue(struct tap_state *t, const struct tap_head *head, const uint8_t *bytes)
+{
+	memcpy(t->room, head, sizeof(*head));
+	memcpy(t->room + TAP_SLOT, bytes, head->len);
+	if (rte_ring_enqueue_bulk_elem(t->ring, t->room, TAP_SLOT, slots_of(head->len), NULL) == 0)
+		stat_add(&t->lost, 1);
+}
+
 static void put(struct worker *w, struct tap_head *head, const struct sip_buf *buf)
 {
 	struct tap_state *t = w->tap;
@@ -84,10 +92,16 @@ static void put(struct worker *w, struct tap_head *head, const struct sip_buf *b
 	}
 	head->at = w->now;
 	head->len = (uint16_t)buf->len;
-	memcpy(t->room, head, sizeof(*head));
-	memcpy(t->room + TAP_SLOT, buf->data, buf->len);
-	if (rte_ring_enqueue_bulk_elem(t->ring, t->room, TAP_SLOT, slots_of(buf->len), NULL) == 0)
-		stat_add(&t->lost, 1);
+	enqueue(t, head, buf->data);
+}
+
+void tap_sample(struct worker *w)
+{
+	const uint8_t *bytes;
+	const struct tap_head *head = engine_sample(w->engine, &bytes);
+
+	if (head != NULL)
+		enqueue(w->tap, head, bytes);
 }
 
 void tap_received(struct worker *w, const struct rx *rx, enum verdict verdict)

@@ -36,3 +36,5 @@ void tap_take(struct worker *w);
 // A message that the engine has handled, and one that it sends. Only while w->tap_filter != NULL.
 void tap_received(struct worker *w, const struct rx *rx, enum verdict verdict);
 void tap_sent(struct worker *w, const struct send *send);
+// The sample of a peer's departure from an RFC that the last input left, if it left one.
+void tap_sample(struct worker *w);

@@ -7,6 +7,7 @@
 #include "b2bua/release.h"
 #include "b2bua/setup.h"
 #include "b2bua/txn.h"
+#include "b2bua/violation.h"
 
 // --- a final response that is not 2xx
 
@@ -30,6 +31,8 @@ static bool answer_again_larger(struct engine *e, const struct txn *t, const str
 
 	leg_read_policy(e, leg, &policy);
 	stat_add(&e->p.trunk_stats[leg->trunk].too_small_in, 1);
+	if (leg_seen(e, in->msg)->min_se_s == 0)
+		violation_note(e, leg->trunk, VIOLATION_NO_MIN_SE);
 	if (st_after_422(&policy, &leg->st, &t->offered, leg_seen(e, in->msg)) == ST_RETRY_GIVE_UP)
 		return false;
 	invite = answer_invite(e, t->call);

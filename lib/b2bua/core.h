@@ -18,13 +18,22 @@
 #include "sip/uri.h"
 #include "sip/via.h"
 #include "stat/verdict.h"
+#include "stat/violation.h"
 #include "table/table.h"
 #include "timer/wheel.h"
 
 // Kinds of timers in the wheel: ids below 2 * calls are legs', the others transactions'.
 enum timer_kind { TIMER_SESSION, TIMER_TRANSACTION, TIMER_KINDS };
 
-#define ENGINE_HELD 4 // calls that one input may change
+#define ENGINE_HELD  4	  // calls that one input may change
+#define SAMPLE_BYTES 2048 // of a message that is kept
+#define SAMPLE_SLOTS 1024 // of (trunk, kind): two in one slot share its rate
+struct sample {
+	bool taken; // there is one, for the shell
+	struct tap_head head;
+	uint8_t bytes[SAMPLE_BYTES];
+	tick_t last_tk[SAMPLE_SLOTS]; // 0 = never
+};
 
 struct engine {
 	const struct config *config; // of new calls and of what belongs to none; W: this worker
@@ -55,6 +64,7 @@ struct engine {
 	bool refusing;		    // nothing new at all: the worker has too much to do
 	bool scarce;		    // no new calls: message buffers are few
 	const struct rx *rx;	    // the message being handled, or NULL
+	bool sampled;		    // it is the one in sample
 	bool has_seen;		    // seen holds what rx says of session timers
 	bool has_parties;	    // parties holds who calls whom in rx
 	struct st_seen seen;
@@ -69,6 +79,7 @@ struct engine {
 	struct known_source sources[KNOWN_SOURCES];
 	struct known_parties parties;
 	struct sip_msg composed, edited; // messages on which rules work
+	struct sample sample;		 // violation.c
 	uint8_t spare[4096]; // an answer being written while no buffer is left (compose.c)
 };
 

@@ -142,6 +142,11 @@ unsigned engine_unparsable(struct engine *e, struct rx *rx, int error, tick_t no
 // VERDICT_SIP_UNREACHABLE, or VERDICT_DROP_ICMP_ERROR when it changes nothing.
 unsigned engine_unreachable(struct engine *e, struct slice sent, tick_t now);
 
+// A message that shows how a peer departs from an RFC (stat/violation.def): at most one a minute
+// for each kind on each trunk, cut at 2 KiB, as it was on the wire. NULL when there is none; *bytes
+// and the result are good until the next input, and the engine has room for another one.
+const struct tap_head *engine_sample(struct engine *e, const uint8_t **bytes);
+
 // Run due timers, at most `budget` of them or until the outbox is full. Returns how many were run.
 unsigned engine_expire(struct engine *e, tick_t now, unsigned budget);
 // When engine_expire() next has work, at the earliest; TICK_NEVER if no timer runs.

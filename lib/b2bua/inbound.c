@@ -10,6 +10,7 @@
 #include "b2bua/midcall.h"
 #include "b2bua/setup.h"
 #include "b2bua/txn.h"
+#include "b2bua/violation.h"
 
 // Where a response goes: to the source address, at the port that the sender asked for (RFC 3261
 // s18.2.2; RFC 3581 s4).
@@ -333,6 +334,7 @@ unsigned engine_message(struct engine *e, struct rx *rx, tick_t now)
 	inbound_count(e, rx, (uint16_t)trunk);
 	e->rx = rx;
 	engine_forget_read(e);
+	e->sampled = false;
 	verdict = inbound_message(e, rx, (uint16_t)trunk);
 	if (e->has_rules)
 		manipulate_end(e, rx);
@@ -360,6 +362,9 @@ unsigned engine_unparsable(struct engine *e, struct rx *rx, int error, tick_t no
 	if (trunk < 0)
 		return VERDICT_DROP_UNKNOWN_SOURCE;
 	rx->about.trunk = (uint16_t)trunk;
+	e->sampled = false;
+	if (m->n_fields != 0)
+		violation_note_unread(e, rx, (uint16_t)trunk);
 	if (m->method_token.len == 0 || m->method == SIP_ACK || !sip_msg_has(m, SIP_H_VIA))
 		return m->n_fields == 0 ? VERDICT_DROP_NOT_SIP : VERDICT_DROP_MALFORMED;
 	if (inbound_read(e, &in, rx, (uint16_t)trunk) == 1)

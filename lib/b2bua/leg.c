@@ -4,6 +4,7 @@
 #include "b2bua/core.h"
 #include "b2bua/manipulate.h"
 #include "b2bua/setup.h"
+#include "b2bua/violation.h"
 #include "config/config_policy.h"
 #include "dialog/dialog.h"
 
@@ -73,11 +74,11 @@ struct st_headers leg_answer_timer(struct engine *e, uint32_t call, unsigned sid
 
 	leg_read_policy(e, leg, &policy);
 	if (seen->bad)
-		stat_add(&e->p.trunk_stats[leg->trunk].bad_timer_headers, 1);
+		violation_note(e, leg->trunk, VIOLATION_TIMER_HEADERS);
 	headers = st_answer(&policy, &leg->st, seen, flags | leg_other_has_timer(e, call, side),
 			    e->now, leg_jitter(e, call, side));
 	if (leg->st.flips != flips)
-		stat_add(&e->p.trunk_stats[leg->trunk].role_flips, 1);
+		violation_note(e, leg->trunk, VIOLATION_ROLE_FLIP);
 	if ((leg->flags & LEG_DISARMED) != 0)
 		st_stop(&leg->st);
 	leg_count_timer(e, leg, (flags & ST_INITIAL) != 0);
@@ -93,11 +94,10 @@ void leg_take_timer(struct engine *e, uint32_t call, unsigned side,
 	struct st_policy policy;
 
 	leg_read_policy(e, leg, &policy);
-	if (seen->bad)
-		stat_add(&e->p.trunk_stats[leg->trunk].bad_timer_headers, 1);
+	violation_read_2xx(e, leg, offered, seen, answer);
 	st_accept(&policy, &leg->st, offered, seen, e->now, leg_jitter(e, call, side));
 	if (first && (leg->st.flags & ST_LEG_UNASKED) != 0)
-		stat_add(&e->p.trunk_stats[leg->trunk].unasked, 1);
+		violation_note(e, leg->trunk, VIOLATION_UNASKED);
 	if ((leg->flags & LEG_DISARMED) != 0)
 		st_stop(&leg->st);
 	leg_count_timer(e, leg, first);

@@ -8,6 +8,7 @@
 #include "b2bua/release.h"
 #include "b2bua/setup.h"
 #include "b2bua/txn.h"
+#include "b2bua/violation.h"
 #include "session_timer/flood.h"
 #include "sip/build.h"
 
@@ -229,7 +230,6 @@ static void midcall_count_refused(struct engine *e, const struct inbound *in,
 static unsigned midcall_refresh(struct engine *e, struct inbound *in)
 {
 	struct leg *leg = engine_leg(e, in->call, in->side);
-	struct trunk_stats *ts = &e->p.trunk_stats[leg->trunk];
 	bool was_demoted = st_is_demoted(&leg->st);
 	uint32_t after = st_admit(&leg->st, e->now);
 	uint8_t line[32];
@@ -242,7 +242,7 @@ static unsigned midcall_refresh(struct engine *e, struct inbound *in)
 	if (was_demoted)
 		return reply_plain(e, in, 500, outbuf_slice(&o));
 	if (st_is_demoted(&leg->st)) {
-		stat_add(&ts->demoted_legs, 1);
+		violation_note(e, leg->trunk, VIOLATION_REFRESH_FLOOD);
 		refresh_event_received(e, in->call, in->side, (enum sip_method)in->method, 500);
 	}
 	return midcall_refuse_with(e, in, 500, outbuf_slice(&o));
@@ -299,10 +299,12 @@ unsigned midcall_request(struct engine *e, struct inbound *in)
 
 	// Early dialogs of one INVITE share our record, and each peer counts for itself.
 	if (in->fork == 0 || c->state != CALL_SETUP)
-		if (!midcall_cseq(leg, in))
+		if (!midcall_cseq(leg, in)) {
+			violation_note(e, leg->trunk, VIOLATION_OLD_CSEQ);
 			return st_is_demoted(&leg->st)
 				       ? reply_plain(e, in, 500, SLICE_LIT("Retry-After: 10\r\n"))
 				       : midcall_refuse_later(e, in);
+		}
 	if (in->method == SIP_BYE)
 		return release_bye(e, in);
 	if (c->state == CALL_ENDING)

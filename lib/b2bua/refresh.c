@@ -6,6 +6,7 @@
 #include "b2bua/midcall.h"
 #include "b2bua/release.h"
 #include "b2bua/txn.h"
+#include "b2bua/violation.h"
 #include "sdp/sdp.h"
 
 #define REOFFER_TRIES 8
@@ -327,6 +328,8 @@ static void refresh_failed(struct engine *e, struct txn *t, uint16_t code,
 
 		leg_read_policy(e, leg, &policy);
 		stat_add(&e->p.trunk_stats[leg->trunk].too_small_in, 1);
+		if (leg_seen(e, response)->min_se_s == 0)
+			violation_note(e, leg->trunk, VIOLATION_NO_MIN_SE);
 		(void)st_after_422(&policy, &leg->st, &t->offered, leg_seen(e, response));
 	}
 	if (code == 491 && t->role == TXN_REOFFER)
@@ -346,6 +349,11 @@ static void refresh_finish(struct engine *e, struct txn *t, uint16_t code,
 	if (t->role != TXN_REFRESH)
 		return;
 	stat_add(&e->p.trunk_stats[t->trunk].value[stat_refresh_code(code)], 1);
+	if (code == 0)
+		violation_note_unanswered(e, t);
+	if ((code == 405 || code == 501) && t->method == SIP_UPDATE &&
+	    (engine_leg(e, t->call, t->side)->st.peer_allow & SIP_METHOD_BIT(UPDATE)) != 0)
+		violation_note(e, t->trunk, VIOLATION_UPDATE_REFUSED);
 	refresh_report(e, t->call, t->side, t, code, response);
 }
 

@@ -8,6 +8,7 @@
 #include "b2bua/midcall.h"
 #include "b2bua/setup.h"
 #include "b2bua/txn.h"
+#include "b2bua/violation.h"
 
 #define OWED_TRIES 32 // a second each: as long as the peer would have been asked
 
@@ -470,6 +471,8 @@ static uint8_t release_boundary(struct engine *e, struct leg *leg)
 
 	if (boundary != ST_BOUNDARY_NONE)
 		stat_add(&e->p.trunk_stats[leg->trunk].suspect_byes, 1);
+	if (boundary == ST_BOUNDARY_HALF || boundary == ST_BOUNDARY_TWO_THIRDS)
+		violation_note(e, leg->trunk, VIOLATION_EARLY_BYE);
 	return (uint8_t)boundary;
 }
 

@@ -13,6 +13,7 @@ enum tap {
 	TAP_TRACE = 1,	  // `vergectl trace`
 	TAP_HEP = 2,	  // the collector of section hep
 	TAP_EVIDENCE = 4, // last messages of each leg
+	TAP_SAMPLE = 8,	  // what shows a peer's departure from an RFC, for the trunk's report
 };
 
 // What a message belongs to: call UINT32_MAX is none.
@@ -30,5 +31,7 @@ struct tap_head {
 	uint8_t taps;	     // enum tap bits
 	uint8_t verdict : 7; // enum verdict of a received message
 	uint8_t out : 1;     // verge sent it
+	uint16_t shows : 15; // TAP_SAMPLE: a bit for each enum violation
+	uint16_t cut : 1;    // TAP_SAMPLE: the message was longer
 };
 static_assert(sizeof(struct tap_head) <= 64, "the head is one slot of the ring");

@@ -2,6 +2,8 @@
 // The tables of counters as rows, and sums over workers. No I/O, no allocation.
 #include "stat/stat.h"
 
+#include "stat/violation.h"
+
 const struct stat_row stat_worker_rows[WORKER_STATS_N] = {
 #define STAT(field, kind, scope, metric, labels, help) \
 	[WORKER_STAT_##field] = {#field, "verge_" metric, labels, help, STAT_##kind, STAT_##scope},
@@ -18,6 +20,11 @@ const struct stat_histogram_row stat_histogram_rows[WORKER_HISTOGRAMS_N] = {
 #define HISTOGRAM(field, metric, bounds, help) \
 	[WORKER_HISTOGRAM_##field] = {#field, "verge_" metric, help, &histogram_##bounds},
 #include "stat/stats.def"
+};
+
+const struct violation_row violation_rows[VIOLATION_N] = {
+#define VIOLATION(id, row, rfc, what) [VIOLATION_##id] = {rfc, what, TRUNK_STAT_##row},
+#include "stat/violation.def"
 };
 
 unsigned stat_refresh_code(unsigned status)

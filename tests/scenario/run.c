@@ -350,7 +350,8 @@ static void step(struct run *r, const struct step *s)
 	r->step = s;
 	if (strchr("><", s->n_words > 1 ? s->words[1][0] : ' ') == NULL)
 		run_note(r, "---- %s", s->text);
-	if (!step_message(r, s) && !step_control(r, s) && !step_check(r, s) && !step_why(r, s))
+	if (!step_message(r, s) && !step_control(r, s) && !step_check(r, s) && !step_why(r, s) &&
+	    !step_sample(r, s))
 		run_fail(r, "there is no such step");
 	scrape_note(r);
 }

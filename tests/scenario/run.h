@@ -62,6 +62,7 @@ void run_until(struct run *r, tick_t until);
 // The kinds of steps; each returns false if the step is not its own.
 bool step_message(struct run *r, const struct step *s); // X > ..., X < ...
 bool step_control(struct run *r, const struct step *s); // time, peers, configuration, operator
+bool step_sample(struct run *r, const struct step *s);	// sample TRUNK KIND: what shows a departure
 bool step_why(struct run *r, const struct step *s);	// why X: what verge says about a leg
 bool step_check(struct run *r, const struct step *s);	// state, cdr, metric, counts
 

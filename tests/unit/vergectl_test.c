@@ -19,6 +19,21 @@
 static char path[64];
 static pid_t server;
 
+// What a peer sent, on its way into a report that is mailed about.
+static void served_sample(void)
+{
+	static const char message[] =
+		"UPDATE sip:v@10.91.0.1 SIP/2.0\r\nFrom: Eve <sip:+15551234@h>\r\n"
+		"Subject: \x1b[2J`</pre>\xc2\x9b\r\nAuthorization: Digest "
+		"response=\"secret\"\r\n\r\n```\n";
+	struct tap_head head = {.at = served.now,
+				.about = {.trunk = 0},
+				.len = sizeof(message) - 1,
+				.shows = 1u << VIOLATION_ROLE_FLIP};
+
+	control_sample(served.view.core, &head, (const uint8_t *)message);
+}
+
 static void serve(void)
 {
 	struct cli *cli;
@@ -41,6 +56,7 @@ static int start(void **)
 		served_start();
 		served.live[0].peers_down = 1;
 		served.trunks[0][0].role_flips = 3;
+		served_sample();
 		serve();
 	}
 	assert_true(server > 0);
@@ -102,6 +118,14 @@ static void lines(void **)
 		{"report", "trunk 8068 report", 0, "refreshed although verge was the refresher"},
 		{"report in Markdown", "trunk 8068 report --format markdown", 0,
 		 "| RFC 4028 s7.4, s9 |"},
+		{"report: a message that shows it", "trunk 8068 report", 0,
+		 "sent by peer:\n\n    UPDATE sip:h"},
+		{"report: without a number", "trunk 8068 report --format markdown", 0,
+		 "    From: <sip:h"},
+		{"report: nothing for the terminal", "trunk 8068 report --format markdown", 0,
+		 "    Subject: ?[2J`</pre>?\n    X-Left-Out: credentials\n    \n    ```\n"},
+		{"report: the message in JSON", "trunk 8068 report --format json", 0,
+		 "\"from\": \"peer\""},
 		{"report: round trips", "trunk 8068 report", 0, "Round trip of refreshes\n  count"},
 		{"report: refused intervals", "trunk 8068 report", 0,
 		 "interval_too_small_from_peer  0"},
