@@ -3,13 +3,13 @@
 // gone or slow to come back never stops a call: lines wait in memory (bounded), are retried every
 // second, and what no longer fits is counted. Lines are gathered for config.flush, which is what a
 // crash loses at most. Thread: control. Writing goes to the kernel's cache; forcing it to the disk
-// is left to short-lived threads of its own, so that control does not wait for a slow disk. Only regular
-// files: a pipe or terminal would make it wait for its reader. A write to a file system that hangs
-// (NFS without its server) cannot be bounded from here and does stop control, not the workers:
-// calls are set up and answered, but verge's own refreshes and BYEs wait, and systemd's watchdog
-// ends verge in the end. A thread would only move the wait into its queue, and the file's order
-// with it: CDRs belong on a local disk, and are shipped from there. The same holds for traces and
-// evidence.
+// is left to short-lived threads of its own, so that control does not wait for a slow disk. Only
+// regular files: a pipe or terminal would make it wait for its reader. A write to a file system
+// that hangs (NFS without its server) cannot be bounded from here and does stop control, not the
+// workers: calls are set up and answered, but verge's own refreshes and BYEs wait, and systemd's
+// watchdog ends verge in the end. A thread would only move the wait into its queue, and the file's
+// order with it: CDRs belong on a local disk, and are shipped from there. The same holds for traces
+// and evidence.
 #pragma once
 
 #include <stddef.h>
