@@ -8,13 +8,15 @@
 uint64_t frame_sum(const void *bytes, size_t n, uint64_t sum)
 {
 	const uint8_t *p = bytes;
-	uint32_t a, b;
+	uint64_t eight, high = 0;
 
+	// Two sums of halves: what compilers turn into vectors of them with the fewest shuffles.
 	for (; n >= 8; n -= 8, p += 8) {
-		memcpy(&a, p, 4);
-		memcpy(&b, p + 4, 4);
-		sum += (uint64_t)a + b;
+		memcpy(&eight, p, 8);
+		sum += (uint32_t)eight;
+		high += eight >> 32;
 	}
+	sum += high;
 	for (; n >= 2; n -= 2, p += 2) {
 		uint16_t w;
 

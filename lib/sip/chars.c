@@ -84,7 +84,7 @@ static bool ends_bracket(uint8_t c)
 // fault. Their bits are dropped by the caller.
 static inline __m128i load(const uint8_t *p, uint32_t len)
 {
-	bool may_read = len >= 16 || (!SANITIZED && ((uintptr_t)p & (PAGE - 1)) <= PAGE - 16);
+	bool may_read = (!SANITIZED && ((uintptr_t)p & (PAGE - 1)) <= PAGE - 16) || len >= 16;
 	uint8_t copy[16] = {0};
 
 	if (may_read)

@@ -136,6 +136,7 @@ INLINE void lines_load(struct lines *l, masks_fn *masks)
 
 	if (left >= BLOCK) {
 		masks(l->base + l->at, &lf, &cr);
+		left = BLOCK;
 	} else if (l->len >= BLOCK) {
 		masks(l->base + l->len - BLOCK, &lf, &cr);
 		lf >>= BLOCK - left;
@@ -150,7 +151,7 @@ INLINE void lines_load(struct lines *l, masks_fn *masks)
 	l->lf = lf;
 	l->bad = (cr << 1 | l->carry) & ~lf;
 	l->carry = cr >> 63;
-	l->at += left < BLOCK ? left : BLOCK;
+	l->at += left;
 }
 
 INLINE uint32_t simd_next_line(struct lines *l, masks_fn *masks)

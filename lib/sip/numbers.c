@@ -42,6 +42,14 @@ int sip_numbers_u32(uint32_t *n, struct slice value)
 
 int sip_content_length_parse(uint32_t *bytes, struct slice value)
 {
+	uint32_t n = 0, i = 0;
+
+	for (; i < value.len && i < 9 && value.p[i] >= '0' && value.p[i] <= '9'; i++)
+		n = n * 10 + (value.p[i] - '0');
+	if (i != 0 && i == value.len) {
+		*bytes = n;
+		return 0;
+	}
 	return sip_numbers_u32(bytes, value);
 }
 

@@ -55,8 +55,8 @@ static int take_port(struct slice *rest, uint16_t *port)
 
 	while (s.len != 0 && slice_is_lws(s.p[0]))
 		s = slice_skip(s, 1);
-	for (; n < s.len && s.p[n] >= '0' && s.p[n] <= '9' && v <= UINT16_MAX; n++)
-		v = v * 10 + (s.p[n] - '0');
+	for (uint32_t d; n < s.len && (d = s.p[n] - (uint32_t)'0') <= 9 && v <= UINT16_MAX; n++)
+		v = v * 10 + d;
 	if (n == 0 || v == 0 || v > UINT16_MAX)
 		return -EBADMSG;
 	*port = (uint16_t)v;
@@ -97,6 +97,11 @@ int sip_uri_take_host(struct slice *rest, struct slice *host, uint8_t *host_kind
 		s = slice_skip(s, h.len);
 	}
 	*port = 0;
+	*host = h;
+	if (s.len == 0 || (s.p[0] != ':' && !slice_is_lws(s.p[0]))) {
+		*rest = s;
+		return 0;
+	}
 	after = s;
 	while (after.len != 0 && slice_is_lws(after.p[0]))
 		after = slice_skip(after, 1);
@@ -105,7 +110,6 @@ int sip_uri_take_host(struct slice *rest, struct slice *host, uint8_t *host_kind
 			return -EBADMSG;
 		s = after;
 	}
-	*host = h;
 	*rest = s;
 	return 0;
 }
@@ -130,7 +134,7 @@ static int parse_sip(struct sip_uri *uri, struct slice s)
 		return -EBADMSG;
 	if (s.len != 0 && s.p[0] != ';' && s.p[0] != '?')
 		return -EBADMSG;
-	question = slice_find(s, '?');
+	question = s.len != 0 ? slice_find(s, '?') : -1;
 	if (question >= 0) {
 		uri->headers = slice_skip(s, (uint32_t)question + 1);
 		s.len = (uint32_t)question;
@@ -180,11 +184,21 @@ static bool scheme_ok(struct slice s)
 int sip_uri_parse(struct sip_uri *uri, struct slice text)
 {
 	struct sip_uri x = {.all = text};
-	int64_t colon = slice_find(text, ':');
 	struct slice scheme, rest;
+	int64_t colon;
 	int rc = 0;
 
-	if (colon < 0 || !bytes_ok(text))
+	if (!bytes_ok(text))
+		return -EBADMSG;
+	if (slice_starts_with(text, SLICE_LIT("sip:"))) { // without a search: nearly all of them
+		x.scheme = SIP_URI_SIP;
+		rc = parse_sip(&x, slice_skip(text, 4));
+		if (rc == 0)
+			*uri = x;
+		return rc;
+	}
+	colon = slice_find(text, ':');
+	if (colon < 0)
 		return -EBADMSG;
 	scheme = slice_first(text, (uint32_t)colon);
 	rest = slice_skip(text, (uint32_t)colon + 1);

@@ -37,14 +37,8 @@ static bool take_slash(struct slice *s)
 // SIP / 2.0 / transport LWS
 static int take_protocol(struct slice *s, uint8_t *transport)
 {
-	static const struct slice usual = SLICE_LIT("SIP/2.0/UDP ");
 	struct slice name;
 
-	if (slice_starts_with(*s, usual)) {
-		*transport = SIP_UDP;
-		*s = slice_skip_lws(slice_skip(*s, usual.len));
-		return 0;
-	}
 	if (!slice_eq_nocase(take_token(s), SLICE_LIT("SIP")) || !take_slash(s) ||
 	    !slice_eq(take_token(s), SLICE_LIT("2.0")) || !take_slash(s))
 		return -EBADMSG;
@@ -134,7 +128,26 @@ static bool take_usual_param(struct sip_via *via, struct slice *rest)
 	return true;
 }
 
-int sip_via_parse(struct sip_via *via, struct slice value)
+// SIP/2.0/UDP host[:port], no blanks, and none but the two usual parameters: nearly all of them.
+// False: to be parsed; *via is then of no use.
+static bool usual_via(struct sip_via *via, struct slice s)
+{
+	static const struct slice usual = SLICE_LIT("SIP/2.0/UDP ");
+
+	if (s.len <= usual.len || !slice_starts_with(s, usual))
+		return false;
+	*via = (struct sip_via){.all = s, .transport = SIP_UDP};
+	s = slice_skip(s, usual.len);
+	if (sip_uri_take_host(&s, &via->host, &via->host_kind, &via->port) != 0)
+		return false;
+	via->params = s;
+	while (s.len != 0)
+		if (!take_usual_param(via, &s))
+			return false;
+	return true;
+}
+
+static int parse(struct sip_via *via, struct slice value)
 {
 	struct slice s = slice_trim(value), rest;
 	struct sip_via x = {.all = s};
@@ -146,15 +159,21 @@ int sip_via_parse(struct sip_via *via, struct slice value)
 		return -EBADMSG;
 	rest = slice_skip_lws(s);
 	x.params = rest;
-	do {
-		while (take_usual_param(&x, &rest))
-			;
-		rc = sip_param_next(&rest, &p);
-		if (rc == 1 && add_param(&x, &p) != 0)
+	while ((rc = sip_param_next(&rest, &p)) == 1)
+		if (add_param(&x, &p) != 0)
 			return -EBADMSG;
-	} while (rc == 1);
 	if (rc != 0)
 		return -EBADMSG;
+	*via = x;
+	return 0;
+}
+
+int sip_via_parse(struct sip_via *via, struct slice value)
+{
+	struct sip_via x;
+
+	if (!usual_via(&x, value))
+		return parse(via, value);
 	*via = x;
 	return 0;
 }

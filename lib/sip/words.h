@@ -30,10 +30,11 @@ extern struct words words; // W: the constructor in sip.c; R: everybody
 // Slot of a header name of 2 to 32 bytes; case does not matter.
 static inline uint32_t words_header_slot(const uint8_t *p, uint32_t len)
 {
-	uint32_t key = (p[0] | (uint32_t)p[len / 2] << 8 | (uint32_t)p[len - 1] << 16 | len << 24) |
-		       0x20202020u;
+	uint16_t first, last;
 
-	return key * 0x9e3779b1u >> 22;
+	memcpy(&first, p, 2);
+	memcpy(&last, p + len - 2, 2);
+	return ((first | (uint32_t)last << 16 | 0x20202020u) + len) * 0x9e3779b1u >> 22;
 }
 
 // The same n bytes, at least one; short words without a call.
