@@ -23,7 +23,11 @@ static bool list_next(struct sip_values *v, struct slice *value, struct slice *t
 	while (n < s.len && (s.p[n] == ',' || slice_is_lws(s.p[n])))
 		n++;
 	s = slice_skip(s, n);
-	len = sip_chars_token_span(s);
+	if (s.len == 0 && v->f->next == SIP_FIELD_NONE) {
+		v->f = NULL;
+		return false;
+	}
+	len = sip_chars_span(s, SIP_CHARS_TOKEN); // a few bytes: no call
 	if (len != 0 && (len == s.len || (len < s.len && s.p[len] == ','))) {
 		*value = *tag = slice_first(s, len);
 		v->rest = slice_from(s, len + 1);
