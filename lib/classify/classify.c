@@ -5,6 +5,7 @@
 
 #include "classify/classify_hs.h"
 #include "classify/digest.h"
+#include "sip/chars.h"
 
 // The section that offset `at` lies in.
 static uint8_t marker_at(const struct digest *d, uint32_t at)
@@ -14,6 +15,43 @@ static uint8_t marker_at(const struct digest *d, uint32_t at)
 	while (i + 1 < d->n_sections && d->section[i].end < at)
 		i++;
 	return d->section[i].marker;
+}
+
+// Bytes [from, to) are an element of a list, alone or with parameters.
+static bool is_element(const struct digest *d, uint32_t from, uint32_t to)
+{
+	while (slice_is_lws(d->bytes[from - 1]))
+		from--;
+	if (d->bytes[from - 1] != ',' && d->bytes[from - 1] >= DIGEST_MARKERS)
+		return false;
+	while (slice_is_lws(d->bytes[to]))
+		to++;
+	return d->bytes[to] == ',' || d->bytes[to] == ';' || d->bytes[to] == 0;
+}
+
+static void take_option(struct digest *d, unsigned option, uint32_t to)
+{
+	uint32_t from = to - sip_option_tag((enum sip_option)option).len;
+	uint32_t bit = 1u << option;
+
+	switch (marker_at(d, from)) {
+	case DIGEST_SUPPORTED:
+		if (is_element(d, from, to))
+			d->out->supported |= bit;
+		break;
+	case DIGEST_REQUIRE:
+		if (is_element(d, from, to)) {
+			d->out->required |= bit;
+			d->known++;
+		}
+		break;
+	case DIGEST_PROXY_REQUIRE:
+		if (is_element(d, from, to)) {
+			d->out->proxy_required |= bit;
+			d->known++;
+		}
+		break;
+	}
 }
 
 // An operator's pattern, if it is found in its own header. Many reports, as of [0-9] in every
@@ -51,6 +89,9 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
 		break;
 	case DIGEST_STATUS:
 		d->out->status_class = (uint8_t)n;
+		break;
+	case DIGEST_OPTION:
+		take_option(d, n, end);
 		break;
 	case DIGEST_SCANNER:
 		d->out->scanner |= marker_at(d, end - 1) == DIGEST_AGENT;
@@ -100,12 +141,11 @@ void classify_message(const struct classify_db *db, struct classify_scratch *scr
 	struct digest d;
 
 	memset(out, 0, offsetof(struct sip_class, hits));
-	out->exact = true;
-	digest_lists(m, out);
-	if (!db->has_rules && !sip_msg_has(m, SIP_H_USER_AGENT) && !sip_msg_has(m, SIP_H_SERVER)) {
-		// A start line alone, which parsing has read: what a scan finds is known.
+	if (!db->has_rules && digest_is_line_only(m)) {
+		// Parsing has read the start line: what a scan would find is known.
 		out->method = m->method;
 		out->status_class = (uint8_t)(m->status / 100);
+		out->exact = true;
 		digest_finish(m, out);
 		return;
 	}
@@ -119,8 +159,10 @@ void classify_message(const struct classify_db *db, struct classify_scratch *scr
 		out->hits_all = true;
 		return;
 	}
+	out->exact = !d.odd;
+	out->unknown_required = d.elements != d.known;
 	if (d.odd) {
-		out->exact = false;
+		digest_lists_scalar(m, out);
 		out->scanner |= has_scanner(m);
 	}
 	digest_finish(m, out);
@@ -145,7 +187,7 @@ void classify_message_scalar(const struct sip_msg *m, struct sip_class *out)
 	memset(out, 0, offsetof(struct sip_class, hits));
 	out->method = m->method;
 	out->status_class = (uint8_t)(m->status / 100);
-	digest_lists(m, out);
+	digest_lists_scalar(m, out);
 	out->scanner = has_scanner(m);
 	digest_finish(m, out);
 }

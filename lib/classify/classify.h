@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What kind of message is this, and which policy patterns does it match: one Hyperscan block scan
-// of a small digest (start line, User-Agent or Server, what an operator's patterns look at) per
-// message; option tags and methods of Allow are read by lib/sip.
+// of a small digest (start line, User-Agent or Server, option tags, methods of Allow) per message.
 // A database is compiled at start or reload, on the control thread, which is the only part that
 // allocates; it is then constant and read by all workers. Each worker has its own scratch.
 #pragma once
@@ -50,7 +49,8 @@ struct sip_class {
 	bool has_allow;		 // the message has Allow at all, also an empty one
 	bool unknown_required;	 // Require or Proxy-Require lists a tag that sip.def does not (420)
 	bool scanner;		 // User-Agent or Server of a known attack tool
-	// false: more agents than the digest holds were read without a scan; the result is the same
+	// false: lists with quotes, or more than the digest holds, were read by the scalar parsers
+	// instead; the result is the same
 	bool exact;
 	// any operator pattern may match: too many did, or not all was looked at
 	bool hits_all;

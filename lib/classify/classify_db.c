@@ -102,7 +102,7 @@ enum {
 	N_AGENTS = 0
 #include "classify/patterns.def"
 };
-#define N_BUILT_IN (SIP_METHOD_N + N_STATUS + N_AGENTS)
+#define N_BUILT_IN (SIP_METHOD_N + N_STATUS + SIP_OPT_N + N_AGENTS)
 
 static void add_built_in(struct expressions *l)
 {
@@ -116,6 +116,9 @@ static void add_built_in(struct expressions *l)
 	for (unsigned i = 0; i < N_STATUS; i++)
 		add_literal(l, DIGEST_ID(DIGEST_STATUS, i + 1), false, DIGEST_START,
 			    slice_of(statuses[i], sizeof(statuses[i])));
+#define SIP_OPTION(id, tag, side) \
+	add_literal(l, DIGEST_ID(DIGEST_OPTION, SIP_OPT_##id), true, 0, SLICE_LIT(tag));
+#include "sip/sip.def"
 #define AGENT_ANYWHERE(text) add_literal(l, DIGEST_ID(DIGEST_SCANNER, 0), true, 0, SLICE_LIT(text));
 #define AGENT_PREFIX(text) \
 	add_literal(l, DIGEST_ID(DIGEST_SCANNER, 0), true, DIGEST_AGENT, SLICE_LIT(text));

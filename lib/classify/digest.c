@@ -26,12 +26,17 @@ static bool section_fits(const struct digest *d, uint32_t n)
 	return d->n_sections < DIGEST_SECTIONS && n + 2 <= DIGEST_MAX - d->len;
 }
 
+#define ONES 0x0101010101010101u
+
 // Is there a byte below `least` among the eight? (Mycroft; least is at most 128.)
 static bool has_less(uint64_t eight, uint8_t least)
 {
-	const uint64_t ones = 0x0101010101010101;
+	return ((eight - ONES * least) & ~eight & ONES * 0x80) != 0;
+}
 
-	return ((eight - ones * least) & ~eight & ones * 0x80) != 0;
+static bool has_byte(uint64_t eight, uint8_t c)
+{
+	return has_less(eight ^ ONES * c, 1);
 }
 
 // Append s; bytes that could be taken for markers as question marks. Eight at a time.
@@ -88,17 +93,79 @@ static void put_agents(struct digest *d, const struct sip_msg *m, enum sip_heade
 	}
 }
 
+// Quotes and brackets may hide commas: not for us.
+static bool is_plain(struct slice list)
+{
+	uint64_t eight;
+	uint32_t i = 0;
+
+	for (; i + 8 <= list.len; i += 8) {
+		memcpy(&eight, list.p + i, 8);
+		if (has_byte(eight, '"') || has_byte(eight, '<'))
+			return false;
+	}
+	for (; i < list.len; i++)
+		if (list.p[i] == '"' || list.p[i] == '<')
+			return false;
+	return true;
+}
+
+static uint32_t count_elements(struct slice list)
+{
+	bool inside = false;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < list.len; i++) {
+		if (list.p[i] == ',') {
+			inside = false;
+		} else if (!inside && !slice_is_lws(list.p[i])) {
+			inside = true;
+			n++;
+		}
+	}
+	return n;
+}
+
+static void put_lists(struct digest *d, const struct sip_msg *m, enum sip_header id,
+		      enum digest_marker marker)
+{
+	for (const struct sip_field *f = sip_msg_first(m, id); f != NULL; f = sip_msg_next(m, f)) {
+		struct slice value = sip_msg_field_value(m, f);
+
+		if (!section_fits(d, value.len)) {
+			d->odd = true;
+			return;
+		}
+		section_begin(d, marker);
+		put_text(d, value);
+		d->odd |= !is_plain(value);
+		if (marker != DIGEST_SUPPORTED)
+			d->elements += count_elements(value);
+		section_end(d);
+	}
+}
+
 void digest_begin(struct digest *d, const struct classify_db *db, struct sip_class *out)
 {
-	d->len = d->n_sections = d->matches = 0;
+	d->len = d->n_sections = d->elements = d->known = d->matches = 0;
 	d->odd = false;
 	d->db = db;
 	d->out = out;
 }
 
+bool digest_is_line_only(const struct sip_msg *m)
+{
+	return !sip_msg_has(m, SIP_H_SUPPORTED) && !sip_msg_has(m, SIP_H_REQUIRE) &&
+	       !sip_msg_has(m, SIP_H_PROXY_REQUIRE) && !sip_msg_has(m, SIP_H_USER_AGENT) &&
+	       !sip_msg_has(m, SIP_H_SERVER);
+}
+
 void digest_build(struct digest *d, const struct sip_msg *m)
 {
 	put_start_line(d, m);
+	put_lists(d, m, SIP_H_SUPPORTED, DIGEST_SUPPORTED);
+	put_lists(d, m, SIP_H_REQUIRE, DIGEST_REQUIRE);
+	put_lists(d, m, SIP_H_PROXY_REQUIRE, DIGEST_PROXY_REQUIRE);
 	put_agents(d, m, SIP_H_USER_AGENT);
 	put_agents(d, m, SIP_H_SERVER);
 }
@@ -171,16 +238,12 @@ void digest_build_rules(struct digest *d, const struct sip_msg *m)
 	}
 }
 
-void digest_lists(const struct sip_msg *m, struct sip_class *out)
+void digest_lists_scalar(const struct sip_msg *m, struct sip_class *out)
 {
-	struct sip_options require = {0}, proxy = {0};
+	struct sip_options require = sip_list_options(m, SIP_H_REQUIRE);
+	struct sip_options proxy = sip_list_options(m, SIP_H_PROXY_REQUIRE);
 
-	if (sip_msg_has(m, SIP_H_SUPPORTED))
-		out->supported = sip_list_options(m, SIP_H_SUPPORTED).bits;
-	if (sip_msg_has(m, SIP_H_REQUIRE))
-		require = sip_list_options(m, SIP_H_REQUIRE);
-	if (sip_msg_has(m, SIP_H_PROXY_REQUIRE))
-		proxy = sip_list_options(m, SIP_H_PROXY_REQUIRE);
+	out->supported = sip_list_options(m, SIP_H_SUPPORTED).bits;
 	out->required = require.bits;
 	out->proxy_required = proxy.bits;
 	out->unknown_required = require.unknown != 0 || proxy.unknown != 0;
