@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <rte_bus.h>
 #include <rte_dev.h>
@@ -64,11 +67,22 @@ static void find_interface(struct device *d)
 	d->ifindex = if_nametoindex(d->iface);
 }
 
-// Of an interface that was deleted, drivers go on to say that it is up; one that came back under
-// its name is another one, which the driver does not see.
-static bool interface_gone(const struct device *d)
+// AF_PACKET and AF_XDP always say that they are up: the kernel is asked. An interface that came
+// back under its name is another one, which the driver does not see.
+static bool interface_up(const struct device *d)
 {
-	return d->ifindex != 0 && if_nametoindex(d->iface) != d->ifindex;
+	struct ifreq ask = {0};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool up = false;
+
+	if (fd < 0)
+		return true; // nobody knows
+	memcpy(ask.ifr_name, d->iface, sizeof(ask.ifr_name));
+	if (ioctl(fd, SIOCGIFINDEX, &ask) == 0 && (unsigned)ask.ifr_ifindex == d->ifindex &&
+	    ioctl(fd, SIOCGIFFLAGS, &ask) == 0)
+		up = (ask.ifr_flags & IFF_RUNNING) != 0;
+	close(fd);
+	return up;
 }
 
 // The kernel puts fragmented IPv4 packets together before AF_PACKET shows them (the driver asks it
@@ -337,9 +351,9 @@ unsigned port_poll_links(struct devices *ds)
 		struct rte_eth_link link = {0};
 		bool up;
 
-		if (rte_eth_link_get_nowait(d->dpdk, &link) != 0 || interface_gone(d))
+		if (rte_eth_link_get_nowait(d->dpdk, &link) != 0)
 			link.link_status = RTE_ETH_LINK_DOWN;
-		up = link.link_status == RTE_ETH_LINK_UP;
+		up = link.link_status == RTE_ETH_LINK_UP && (d->ifindex == 0 || interface_up(d));
 		if (up == d->link_up)
 			continue;
 		d->link_up = up;

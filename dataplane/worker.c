@@ -21,11 +21,13 @@
 #include "dataplane/tap.h"
 #include "rules/rules.h"
 
-#define WORKER_TICK    TICK_MS(100) // neighbours and old fragments
-#define WORKER_LOOK    TICK_MS(1)   // buffers and rings
-#define WORKER_RECORDS 512	    // waiting for room in their ring: nothing new begins
-#define WORKER_EVENTS  2048
-#define WORKER_RETIRE  256 // leg texts given back in one round
+#define WORKER_TICK	     TICK_MS(100) // neighbours and old fragments
+#define WORKER_LOOK	     TICK_MS(1)	  // buffers and rings
+#define WORKER_ANNOUNCE	     TICK_S(2)
+#define WORKER_ANNOUNCEMENTS 2
+#define WORKER_RECORDS	     512 // waiting for room in their ring: nothing new begins
+#define WORKER_EVENTS	     2048
+#define WORKER_RETIRE	     256 // leg texts given back in one round
 
 int worker_init(struct worker *w)
 {
@@ -81,6 +83,17 @@ static void poll_queues(struct worker *w)
 	}
 }
 
+// Own addresses are told twice, two seconds apart (RFC 5227 s2.3): what is sent just after a link
+// has come back may not leave.
+static void announce(struct worker *w)
+{
+	if (w->announcements == 0 || w->now < w->announce_tk)
+		return;
+	w->announcements--;
+	w->announce_tk = w->now + WORKER_ANNOUNCE;
+	arp_nd_announce(w);
+}
+
 static void tick(struct worker *w)
 {
 	uint32_t links;
@@ -92,8 +105,9 @@ static void tick(struct worker *w)
 	links = atomic_load_explicit(&w->dp->links_changed, memory_order_relaxed);
 	if (w->id == 0 && links != w->links_changed) {
 		w->links_changed = links;
-		arp_nd_announce(w);
+		w->announcements = WORKER_ANNOUNCEMENTS;
 	}
+	announce(w);
 	arp_nd_tick(w);
 	reassemble_tick(w);
 	if (w->engine != NULL)
@@ -196,8 +210,7 @@ int worker_run(void *worker)
 
 	idle_init(&idle, w->dp->busy);
 	w->now = clock_now();
-	if (w->id == 0)
-		arp_nd_announce(w);
+	w->announcements = w->id == 0 ? WORKER_ANNOUNCEMENTS : 0;
 	// relaxed: nothing is read that the flag would publish.
 	while (!atomic_load_explicit(&w->dp->stop, memory_order_relaxed)) {
 		tick_t then = w->now;

@@ -85,6 +85,8 @@ struct worker {
 	const struct tap_filter *tap_filter;	      // NULL: nobody wants copies of messages
 	tick_t look_tk;				      // when buffers and rings are looked at next
 	tick_t tick_tk;		// when neighbours and old fragments are looked at next
+	tick_t announce_tk;	// worker 0: when own addresses are told next,
+	uint32_t announcements; // so many times
 	uint32_t links_changed; // worker 0: dp->links_changed when it last announced
 	uint32_t icmp_tokens;
 	tick_t icmp_tk;

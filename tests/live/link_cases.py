@@ -239,6 +239,79 @@ def link_tap():
         expect(verdicts.get("SIP_HANDLED") == 40 * len(SIZES), f"{verdicts}")
 
 
+STATION4, STATION6 = ACCESS4 + "88", ACCESS6 + "88"  # no kernel has them: the test answers
+
+
+def asks(address):
+    """Whether a frame asks who has an address: ARP, or neighbour solicitation."""
+    four = ":" not in address
+    packed = socket.inet_pton(socket.AF_INET if four else socket.AF_INET6, address)
+
+    def check(f):
+        if four:
+            return f[12:14] == b"\x08\x06" and f[20:22] == b"\0\1" and f[38:42] == packed and \
+                f[28:32] != packed
+        return f[12:14] == b"\x86\xdd" and f[54:55] == b"\x87" and f[62:78] == packed
+    return check
+
+
+def is_echo(data):
+    return lambda f: f[12:14] in (b"\x08\0", b"\x86\xdd") and f.endswith(data)
+
+
+def announced(wire):
+    """Own addresses are told to everybody: gratuitous ARP and an unsolicited advertisement."""
+    own = socket.inet_aton(OWN4)
+    frame = wire.receive(lambda f: f[12:14] == b"\x08\x06" and f[28:32] == f[38:42] == own)
+    expect(frame[:6] == b"\xff" * 6 and frame[22:28] == wire.verge, f"gratuitous ARP: {frame.hex()}")
+    frame = wire.receive(lambda f: f[12:14] == b"\x86\xdd" and f[54:55] == b"\x88" and
+                         f[62:78] == socket.inet_pton(socket.AF_INET6, OWN6))
+    expect(frame[:6] == b"\x33\x33\0\0\0\1", f"advertisement: {frame.hex()}")
+
+
+@lab(slow=True)
+def link_neighbours_age():
+    """A neighbour is asked for once, packets wait; after 30 s it is asked again, first where it was, and
+    packets go on there; a new station is learned, a silent one given up. Own addresses are told."""
+    one, two = b"\2\0\0\0\0\1", b"\2\0\0\0\0\2"
+    with Lab() as net:
+        wire = Wire(net)
+        reflector = Reflector(net)
+        announced(wire)
+        for address in (STATION4, STATION6):  # packets wait for the answer
+            wire.send(wire.from_station(address, b"first" * 9))
+            asked = wire.receive(asks(address))
+            expect(asked[0] & 1, f"the first question is for one station: {asked.hex()}")
+            wire.send(wire.answer(address, one))
+            expect(wire.receive(is_echo(b"first" * 9))[:6] == one, "the packet that waited")
+        time.sleep(31)
+        for address in (STATION4, STATION6):
+            wire.send(wire.from_station(address, b"again" * 9))
+            expect(wire.receive(asks(address))[:6] == one, "asked again where it was")
+            expect(wire.receive(is_echo(b"again" * 9))[:6] == one, "the packet does not wait")
+            wire.send(wire.answer(address, two))
+            time.sleep(0.1)
+            wire.send(wire.from_station(address, b"moved" * 9))
+            expect(wire.receive(is_echo(b"moved" * 9))[:6] == two, "the new station")
+        net.ip("s", "link", "set", "s0", "down")
+        time.sleep(2)
+        net.ip("s", "link", "set", "s0", "up")
+        announced(wire)
+        time.sleep(31)
+        for address in (STATION4, STATION6):
+            wire.send(wire.from_station(address, b"still" * 9))
+            expect(wire.receive(asks(address))[:6] == two, "asked again")
+            asked = [wire.receive(asks(address))[0] & 1 for _ in range(5)]
+            expect(asked == [0, 0, 1, 1, 1], f"further questions to all: {asked}")
+            time.sleep(0.7)
+            wire.send(wire.from_station(address, b"gone" * 9))
+        time.sleep(0.3)
+        verdicts = reflector.verdicts()
+        expect(verdicts.get("UNSENT_UNRESOLVED") == 2, f"{verdicts}")
+        expect(verdicts.get("ARP_LEARNED") == 2 and verdicts.get("ND_LEARNED") == 2, f"{verdicts}")
+        expect(verdicts.get("SIP_HANDLED") == 10, f"{verdicts}")
+
+
 def checksum(data):
     if len(data) % 2:
         data += b"\0"
@@ -310,6 +383,29 @@ class Wire:
     def udp(self, data, vlan=0, src=PEER4, dst=OWN4):
         return self.ether(0x0800, self.ip4(self.datagram(data, src=src, dst=dst), src=src, dst=dst),
                           vlan=vlan)
+
+    def from_station(self, address, data):
+        """A datagram from an address that is no kernel's."""
+        if ":" not in address:
+            return self.udp(data, src=address)
+        head = struct.pack("!HHHH", 5060, 5060, 8 + len(data), 0)
+        return self.ether(0x86dd, self.ip6(self.summed6(head + data, 6, address, OWN6, 17), src=address))
+
+    @staticmethod
+    def summed6(payload, at, src, dst, proto):
+        pseudo = socket.inet_pton(socket.AF_INET6, src) + socket.inet_pton(socket.AF_INET6, dst) + \
+            struct.pack("!II", len(payload), proto)
+        return payload[:at] + struct.pack("!H", checksum(pseudo + payload) or 0xffff) + payload[at + 2:]
+
+    def answer(self, address, station):
+        """ARP reply or neighbour advertisement: the address is at that station."""
+        if ":" not in address:
+            return self.ether(0x0806, struct.pack("!HHBBH", 1, 0x0800, 6, 4, 2) + station +
+                              socket.inet_aton(address) + self.verge + socket.inet_aton(OWN4))
+        packed = socket.inet_pton(socket.AF_INET6, address)
+        advertisement = struct.pack("!BBHI", 136, 0, 0, 0x60000000) + packed + b"\2\1" + station
+        return self.ether(0x86dd, self.ip6(self.summed6(advertisement, 2, address, OWN6, 58), proto=58,
+                                           src=address, hops=255), src=station)
 
     @staticmethod
     def ip6(payload, proto=17, src=PEER6, dst=OWN6, hops=64, length=None):

@@ -108,8 +108,10 @@ int main(int argc, char **argv)
 	}
 	printf("ready\n");
 	fflush(stdout);
-	while (stopped == 0)
+	while (stopped == 0) {
+		dataplane_poll(dp); // whether links are up
 		nanosleep(&nap, NULL);
+	}
 	print_verdicts(dp);
 	dataplane_stop(dp);
 	config_free(config);
