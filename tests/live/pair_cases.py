@@ -2,6 +2,7 @@
 """Live tests of one call at a time: two peers, the caller on the access side, behind a verge that
 all of these share. ctx: sipp(), nua(), verge, access and core (the peers' addresses)."""
 
+import signal
 import time
 
 import calls
@@ -177,19 +178,47 @@ def nua_refreshes_and_holds(ctx):
 
 @pair(access=LOCAL, core=LOCAL, slow=True)
 def killed_callee_verge_refreshes(ctx):
-    """The callee dies, verge's refresh stays unanswered: BYE on the living leg before expiry."""
+    """The callee dies, verge's refresh stays unanswered: BYE on the living leg when a third of the
+    interval is left (RFC 4028 s10; UPDATE and re-INVITE have been tried by then)."""
     callee = ctx.callee(calls.callee_held())
     caller = ctx.caller(calls.dead_caller())
     ctx.answered(caller)
     callee.kill()
     caller.finish(110)
     bye = end_of(caller)
-    near("BYE after the answer", bye.time - answered_at(caller), 59.8, 90.5)
+    near("BYE after the answer", bye.time - answered_at(caller), 59.8, 61.0)
     expect("Reason" in bye.text, "BYE has no Reason")
     record = ctx.cdr(caller)
     expect(record["release"]["by"] == "verge", record["release"])
     expect(record["release"]["cause"] == "refresh_failure", record["release"])
     expect("Refresh Failure" in record["release"]["sentence"], record["release"])
+    expect([a["method"] for a in record["legs"][1]["attempts"]] == ["UPDATE", "INVITE"], record["legs"])
+
+
+@pair(access=LOCAL, core=LOCAL, slow=True)
+def killed_nua_callee(ctx):
+    """Sofia-SIP answers and is killed: verge's refresh stays unanswered, the SIPp caller gets BYE."""
+    agent = ctx.nua_callee("--refresher", "any")
+    caller = ctx.caller(calls.dead_caller())
+    ctx.answered(caller)
+    agent.interrupt(signal.SIGKILL)
+    caller.finish(110)
+    near("BYE after the answer", end_of(caller).time - answered_at(caller), 59.8, 61.0)
+    expect(ctx.cdr(caller)["release"]["cause"] == "refresh_failure", "cause")
+
+
+@pair(access=REMOTE, core=LOCAL, slow=True)
+def killed_nua_caller(ctx):
+    """Sofia-SIP calls, has to refresh and is killed: the SIPp callee gets BYE 30 s before expiry."""
+    callee = ctx.callee(calls.callee_held())
+    agent = ctx.nua_caller("--duration", "302", "--refresher", "local")
+    ctx.answered(callee)
+    began = answered_at(callee)
+    agent.interrupt(signal.SIGKILL)
+    callee.finish_one(110)
+    near("BYE after the answer", end_of(callee).time - began, 59.8, 61.0)
+    record = ctx.verge.cdr(trunk="a-killed-nua-caller")
+    expect(record["release"]["cause"] == "session_expired", record["release"])
 
 
 @pair(access=LOCAL, core=REMOTE, slow=True)
