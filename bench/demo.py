@@ -8,7 +8,6 @@ on the callers' legs. At the end: what was refreshed, who was cleared and why, a
 import argparse
 import collections
 import os
-import signal
 import sys
 import time
 
@@ -18,7 +17,7 @@ sys.path[:0] = [os.path.join(ROOT, "tests"), os.path.join(ROOT, "tests", "live")
 import calls  # noqa: E402
 import runner  # noqa: E402
 import verge  # noqa: E402
-from lab import ACCESS4, CORE4, Lab, LabError  # noqa: E402
+from lab import ACCESS4, CORE4, Lab, LabError, catch_endings  # noqa: E402
 from peer import kamailio, listening  # noqa: E402
 from sipp import Sipp, scenario  # noqa: E402
 
@@ -211,15 +210,15 @@ def demo(lab, options):
 
 def main():
     options = arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    catch_endings()
     try:
         verge.BUILD = built()
         began = time.monotonic()
         with Lab(options.keep) as lab:
             demo(lab, options)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("\nstopped" if options.keep else "\nstopped; everything is cleaned up")
-        return 130
+        return 128 + stop.args[0]
     except LabError as error:
         print(f"\nbench/demo: {error}", file=sys.stderr)
         return 1

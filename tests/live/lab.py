@@ -24,6 +24,7 @@ import threading
 import time
 
 CLONE_NEWNET = 0x40000000
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ACCESS4, CORE4 = "10.91.1.", "10.92.1."
 ACCESS6, CORE6 = "fd91::", "fd92::"
 
@@ -56,6 +57,19 @@ def wait_for(what, check, timeout, every=0.05):
         time.sleep(every)
 
 
+def end_once(number, _):
+    """Handler of signals that end a program: the first one does, so that nobody who presses Ctrl-C
+    twice stops the cleaning up. Raises KeyboardInterrupt(number)."""
+    for other in ENDING:
+        signal.signal(other, signal.SIG_IGN)
+    raise KeyboardInterrupt(number)
+
+
+def catch_endings():
+    for number in ENDING:
+        signal.signal(number, end_once)
+
+
 def kernel_has(*argv):
     """Whether the kernel does this in a namespace of its own; {ns} in argv is its name."""
     ns = f"vl{os.getpid() % 100000}probe{threading.get_ident() % 10000}"
@@ -74,8 +88,8 @@ def has_netem():
 
 
 def has_vlan():
-    return kernel_has("ip", "-n", "{ns}", "link", "add", "link", "lo", "name", "v5", "type", "vlan",
-                      "id", "5")
+    return kernel_has("sh", "-c", "ip -n {ns} link add v0 type veth peer name v1 && "
+                      "ip -n {ns} link add link v0 name v5 type vlan id 5")
 
 
 def _close_all():
