@@ -338,8 +338,10 @@ static void refresh_failed(struct engine *e, struct txn *t, uint16_t code,
 		leg->refreshes_failed++;
 	if ((t->flags & TXN_HAS_OFFER) != 0 && code != 0)
 		leg->flags |= LEG_O_BUMP;
-	if (t->role == TXN_REFRESH)
-		leg->flags |= LEG_REFRESH_DUE; // control decides; until then only the expiry runs
+	// control decides; until then only the expiry runs. Of a crossed one it has nothing to
+	// decide (st_outcome()): the peer's own refresh did it, and the next point counts again.
+	if (t->role == TXN_REFRESH && ((t->flags & TXN_CROSSED) == 0 || code == 481 || code == 408))
+		leg->flags |= LEG_REFRESH_DUE;
 }
 
 static void refresh_finish(struct engine *e, struct txn *t, uint16_t code,
