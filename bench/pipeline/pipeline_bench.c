@@ -25,6 +25,7 @@
 #include <rte_udp.h>
 
 #include "b2bua/call.h"
+#include "b2bua/tap.h"
 #include "config/config_load.h"
 #include "dataplane/clock.h"
 #include "dataplane/dataplane_private.h"
@@ -46,6 +47,7 @@ static struct rte_ring *wire_in[2], *wire_out[2]; // as the worker sees them
 static uint8_t mac[2][6];
 static uint64_t messages, busy_ns, clean_messages, clean_tsc;
 static uint64_t stage_tsc[STAGES_MAX], round_tsc[STAGES_MAX];
+static uint64_t copies;	  // of messages, for a trace
 static uint64_t start_ms; // from configuration to workers that run
 
 static uint64_t cpu_ns(void)
@@ -216,11 +218,25 @@ static void drain_channels(void)
 {
 	static struct event events[64];
 	static struct call_record records[16];
+	static uint8_t bytes[DATAPLANE_TAP_ROOM];
+	struct tap_head head;
 
 	while (dataplane_events(dp, 0, events, RTE_DIM(events)) != 0)
 		;
 	while (dataplane_records(dp, 0, records, RTE_DIM(records)) != 0)
 		;
+	while (dataplane_taps(dp, 0, &head, bytes) != 0)
+		copies += (head.taps & TAP_TRACE) != 0;
+}
+
+// A trace that this worker looks at each message for, as `vergectl trace start --number` makes it.
+static void start_trace(const char *number)
+{
+	static struct tap_filter filter = {.tracing = true, .trunk = TAP_ANY_TRUNK};
+
+	snprintf(filter.number, sizeof(filter.number), "%s", number);
+	worker->tap_filter = &filter; // its thread is this one; no other snapshot comes
+	atomic_store_explicit(&dp->tap, &filter, memory_order_relaxed);
 }
 
 // One round: at most a burst of messages on each port.
@@ -418,6 +434,7 @@ static void report(enum mode mode, uint32_t held, uint64_t n, uint64_t before)
 	}
 	printf(",\"rx_timers_tx_ns\":%.1f,\"undisturbed\":%.3f", rest * ns_per_tsc / per,
 	       per / (double)messages);
+	printf(",\"traced\":%" PRIu64, copies);
 	printf(",\"refused\":%" PRIu64 ",\"start_ms\":%" PRIu64, peers_refused(), start_ms);
 	printf(",\"hugepages\":%s,\"resident_mib\":%" PRIu64 ",\"held_bytes_per_leg\":%.0f"
 	       ",\"leg_record\":%zu,\"call_record_per_leg\":%zu,\"txn_record\":%zu}\n",
@@ -443,6 +460,7 @@ int main(int argc, char **argv)
 	enum mode mode = MODE_CALLS;
 	uint32_t held = 10000;
 	uint64_t n = 100000, warm = UINT64_MAX, soak_s = 0, before, done;
+	const char *number = NULL;
 
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--held") == 0 && i + 1 < argc)
@@ -453,6 +471,8 @@ int main(int argc, char **argv)
 			held = n = warm = 200;
 		else if (strcmp(argv[i], "--soak") == 0 && i + 1 < argc)
 			soak_s = strtoull(argv[++i], NULL, 10);
+		else if (strcmp(argv[i], "--trace") == 0 && i + 1 < argc)
+			number = argv[++i];
 		else if (strcmp(argv[i], "--warm") == 0 && i + 1 < argc)
 			warm = strtoull(argv[++i], NULL, 10);
 		else if (strcmp(argv[i], "--mode") == 0 && i + 1 < argc)
@@ -472,6 +492,8 @@ int main(int argc, char **argv)
 		return soak(mode, held, soak_s);
 	done = mode == MODE_CALLS ? peers_ended() : peers_answered();
 	time_stages();
+	if (number != NULL)
+		start_trace(number);
 	messages = busy_ns = clean_messages = clean_tsc = 0;
 	memset(stage_tsc, 0, sizeof(stage_tsc));
 	run(mode, n, held, false);
