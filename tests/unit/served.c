@@ -14,8 +14,17 @@ static const char served_yaml[] =
 	"trunks:\n"
 	"  \"8068\": { port: access, peers: [10.91.0.2:5060, 10.91.0.3:5060], limits: { calls: 50 "
 	"} }\n"
-	"  core1: { port: core, peers: [10.92.0.2:5060], session_timer: { on_expiry: warn } }\n"
+	"  core1: { port: core, peers: [10.92.0.2:5060], session_timer: { on_expiry: warn }, "
+	"rules: { "
+	"out: [fix] } }\n"
 	"  quiet: { port: core, peers: [10.92.0.3:5060], session_timer: { mode: observe } }\n"
+	"rules:\n"
+	"  fix:\n"
+	"    - { name: no-update, when: { method: [INVITE], header: { name: Allow, contains: "
+	"UPDATE } },\n"
+	"        do: [ { hide_update: true }, { tag: fixed } ] }\n"
+	"    - { name: broken, when: { kind: request }, do: [ { substitute: { header: From, match: "
+	"\"<.*\", with: \"\" } } ] }\n"
 	"routes: [ { to: core1 } ]\n"
 	"cdr: { file: /nowhere/cdr.jsonl }\n";
 

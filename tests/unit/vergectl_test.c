@@ -173,6 +173,86 @@ static void lines(void **)
 	}
 }
 
+static void write_file(const char *name, const char *text)
+{
+	FILE *f = fopen(name, "we");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+// What rules would do to a message in a file, and what they have done.
+static void rules(void **)
+{
+	static const struct {
+		const char *shows, *arguments;
+		int status;
+		const char *has[3];
+	} rows[] = {
+		{"what rules have done", "rules", 0, {"set  rule", "fix  no-update", "gave_up"}},
+		{"the same as JSON",
+		 "--json rules",
+		 0,
+		 {"\"rule\":\"no-update\"", "\"evaluated\":0", "\"refused\":0"}},
+		{"a message of ours, step by step",
+		 "rules test --trunk core1 --out FILE",
+		 0,
+		 {"no-update  10    yes      yes", "From or To would be malformed",
+		  "Allow: INVITE, ACK\n"}},
+		{"what the call is told",
+		 "rules test --trunk core1 --out FILE",
+		 0,
+		 {"hide_update", "fixed", "pass"}},
+		{"the same as JSON",
+		 "--json rules test --trunk core1 --out FILE",
+		 0,
+		 {"\"matched\":true,\"changed\":true", "\"tags\":[\"fixed\"]",
+		  "\"message_changed\":true"}},
+		{"a trunk without rules that way",
+		 "rules test --trunk core1 FILE",
+		 0,
+		 {"no rule of this trunk was tried", "Allow: INVITE, ACK, UPDATE\n", "pass"}},
+		{"a trunk that is not",
+		 "rules test --trunk nobody FILE",
+		 1,
+		 {"no trunk is called \"nobody\""}},
+		{"no message", "rules test --trunk core1 OTHER", 1, {"holds no SIP message"}},
+		{"no file",
+		 "rules test --trunk core1 /nowhere/x",
+		 2,
+		 {"/nowhere/x is empty, too long, or cannot be read"}},
+		{"no argument", "rules test --trunk core1", 2, {"usage:"}},
+	};
+	char file[100], other[100], arguments[400];
+
+	snprintf(file, sizeof(file), "%s.sip", path);
+	snprintf(other, sizeof(other), "%s.txt", path);
+	write_file(file,
+		   "INVITE sip:1@10.92.0.2 SIP/2.0\nVia: SIP/2.0/UDP 10.92.0.1;branch=z9hG4bK1\n"
+		   "Max-Forwards: 70\nFrom: <sip:2@10.92.0.1>;tag=a\nTo: <sip:1@10.92.0.2>\n"
+		   "Call-ID: x\nCSeq: 1 INVITE\nContact: <sip:10.92.0.1>\n"
+		   "Allow: INVITE, ACK, UPDATE\nContent-Length: 0\n\n");
+	write_file(other, "Dear Sir,\n");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *at = strstr(rows[i].arguments, "FILE");
+		const char *name = at != NULL ? file : other;
+		int status;
+
+		at = at != NULL ? at : strstr(rows[i].arguments, "OTHER");
+		snprintf(arguments, sizeof(arguments), "%.*s%s",
+			 at != NULL ? (int)(at - rows[i].arguments) : 300, rows[i].arguments,
+			 at != NULL ? name : "");
+		status = run(arguments);
+		for (unsigned k = 0; k < 3 && rows[i].has[k] != NULL; k++)
+			if (status != rows[i].status || strstr(out, rows[i].has[k]) == NULL)
+				fail_msg("%s: status %d, no %s\n%s", rows[i].shows, status,
+					 rows[i].has[k], out);
+	}
+	unlink(file);
+	unlink(other);
+}
+
 // A line is as wide as the terminal: the last column is cut.
 static void widths(void **)
 {
@@ -220,9 +300,9 @@ static void no_verge(void **)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(lines), cmocka_unit_test(widths),
-					   cmocka_unit_test(no_permission),
-					   cmocka_unit_test(no_verge)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lines), cmocka_unit_test(rules), cmocka_unit_test(widths),
+		cmocka_unit_test(no_permission), cmocka_unit_test(no_verge)};
 
 	return cmocka_run_group_tests(tests, start, stop);
 }
