@@ -223,7 +223,7 @@ class Sipp:
     """A run of SIPp in a namespace of the lab."""
 
     def __init__(self, lab, name, side, ip, port, xml=None, builtin=None, target=None, calls=None,
-                 rate=10, limit=None, trace=False, service="1001", more=()):
+                 rate=10, limit=None, trace=False, logs=False, service="1001", more=()):
         self.lab, self.name = lab, name
         base = os.path.join(lab.dir, name)
         self.stat, self.messages_file, self.errors = base + ".csv", base + ".msg", base + ".err"
@@ -241,6 +241,9 @@ class Sipp:
                  self.stat, "-trace_err", "-error_file", self.errors]
         if calls:
             argv += ["-m", str(calls), "-r", str(rate), "-l", str(limit or 100000)]
+        self.log_file = base + ".logged"  # of log(), if asked for
+        if logs:
+            argv += ["-trace_logs", "-log_file", self.log_file, "-log_overwrite", "false"]
         if trace:
             argv += ["-trace_msg", "-message_file", self.messages_file, "-message_overwrite", "false"]
         # SIPp opens media ports although nothing is played: each run gets its own.

@@ -164,7 +164,7 @@ class Verge:
         """(exit status, text)."""
         log = self.lab.start("vergectl", [self.ctl, "-s", os.path.join(self.lab.dir, "verge.sock"),
                                           *argv], "s")
-        status = log.wait(10)
+        status = log.wait(30)
         return status, log.said()
 
     def alive(self):
