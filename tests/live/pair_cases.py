@@ -7,7 +7,7 @@ import time
 
 import calls
 from case import expect, near, pair
-from lab import ACCESS4
+from lab import ACCESS4, wait_for
 from sipp import (ALLOW_NO_UPDATE, CALLEE, OUTSIDE, ack, answer_timer, cancel, goto, invite, label, late_reply,
                   pause, recv, remember, reply, request, scenario, sdp, trying)
 
@@ -212,7 +212,8 @@ def killed_nua_caller(ctx):
     """Sofia-SIP calls, has to refresh and is killed: the SIPp callee gets BYE 30 s before expiry."""
     callee = ctx.callee(calls.callee_held())
     agent = ctx.nua_caller("--duration", "302", "--refresher", "local")
-    ctx.answered(callee)
+    # its ACK has crossed: before, it would be a call that was never confirmed
+    wait_for("ACK", lambda: [m for m in callee.seen() if m.method == "ACK"], 10)
     began = answered_at(callee)
     agent.interrupt(signal.SIGKILL)
     callee.finish_one(110)
