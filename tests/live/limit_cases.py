@@ -20,11 +20,12 @@ REFUSED = ack(target="sip:[service]@[remote_ip]:[remote_port]")
 
 
 def caller_or_503(hold_ms, body=None):
-    """A call of hold_ms, or a refusal with 503, which is no failure."""
+    """A call of hold_ms, or a refusal with 503, which is no failure; with 500, if it was being set up
+    when the last memory went, which the answer would have needed."""
     return scenario(
         "caller", invite(body=body), recv(response=100, optional=True),
         recv(response=503, optional=True, to=5), recv(response=180, optional=True),
-        recv(response=200, rrs=True), ack(), pause(hold_ms), request("BYE"), recv(response=200), goto(6),
+        recv(response=500, optional=True, to=5), recv(response=200, rrs=True), ack(), pause(hold_ms), request("BYE"), recv(response=200), goto(6),
         label(5), REFUSED, label(6))
 
 
@@ -73,7 +74,8 @@ def leg_text_full():
         expect(there >= 20, f"{there} calls when the first was refused")
         expect(uac.finish(40)["ok"] == 450, "calls")
         no = refused(verge, "arena")
-        expect(answered(verge) + no == 450, f"{answered(verge)} answered, {no} refused")
+        expect(answered(verge) >= there, f"{answered(verge)} answered, {no} refused")
+        wait_for("CDRs", lambda: len(verge.cdrs()) == 450, 10)
         expect(uas.counts()["failed"] == 0, f"callee: {uas.counts()}")
         calls_again(net, verge)
 

@@ -262,10 +262,10 @@ def is_echo(data):
 def announced(wire):
     """Own addresses are told to everybody: gratuitous ARP and an unsolicited advertisement."""
     own = socket.inet_aton(OWN4)
-    frame = wire.receive(lambda f: f[12:14] == b"\x08\x06" and f[28:32] == f[38:42] == own)
+    frame = wire.receive(lambda f: f[12:14] == b"\x08\x06" and f[28:32] == f[38:42] == own, 15)
     expect(frame[:6] == b"\xff" * 6 and frame[22:28] == wire.verge, f"gratuitous ARP: {frame.hex()}")
     frame = wire.receive(lambda f: f[12:14] == b"\x86\xdd" and f[54:55] == b"\x88" and
-                         f[62:78] == socket.inet_pton(socket.AF_INET6, OWN6))
+                         f[62:78] == socket.inet_pton(socket.AF_INET6, OWN6), 15)
     expect(frame[:6] == b"\x33\x33\0\0\0\1", f"advertisement: {frame.hex()}")
 
 
@@ -344,10 +344,14 @@ class Wire:
     def send(self, frame):
         self.sock.send(frame)
 
-    def receive(self, wanted):
-        end = time.monotonic() + 2
-        while time.monotonic() < end:
-            frame, extra, _, _ = self.sock.recvmsg(4000, 100)
+    def receive(self, wanted, seconds=5):
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.sock.settimeout(left)
+            try:
+                frame, extra, _, _ = self.sock.recvmsg(4000, 100)
+            except TimeoutError:
+                break
             for _, _, aux in extra:  # struct tpacket_auxdata: the kernel takes the tag out
                 status, tci = struct.unpack_from("=I", aux)[0], struct.unpack_from("=H", aux, 16)[0]
                 if status & 0x10:  # TP_STATUS_VLAN_VALID

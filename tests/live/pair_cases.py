@@ -212,12 +212,12 @@ def killed_nua_caller(ctx):
     """Sofia-SIP calls, has to refresh and is killed: the SIPp callee gets BYE 30 s before expiry."""
     callee = ctx.callee(calls.callee_held())
     agent = ctx.nua_caller("--duration", "302", "--refresher", "local")
-    # its ACK has crossed: before, it would be a call that was never confirmed
-    wait_for("ACK", lambda: [m for m in callee.seen() if m.method == "ACK"], 10)
-    began = answered_at(callee)
+    # its ACK has left: before, it would be a call that was never confirmed
+    wait_for("ready", lambda: [e for e in ctx.events(agent) if e.get("state") == "ready"], 10)
+    time.sleep(0.5)
     agent.interrupt(signal.SIGKILL)
     callee.finish_one(110)
-    near("BYE after the answer", end_of(callee).time - began, 59.8, 61.0)
+    near("BYE after the answer", end_of(callee).time - answered_at(callee), 59.8, 61.0)
     record = ctx.verge.cdr(trunk="a-killed-nua-caller")
     expect(record["release"]["cause"] == "session_expired", record["release"])
 
