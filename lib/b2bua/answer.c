@@ -273,7 +273,7 @@ static void answer_first(struct engine *e, struct txn *t, const struct inbound *
 	if (text == NULL || invite->received == NULL || !answer_take_fork(e, t->call, fork)) {
 		// without an ACK the 2xx comes again, and gets its BYE then (release_late_2xx())
 		text_put(e, text);
-		release_unanswered(e, t->call, 500, CAUSE_INTERNAL, NULL);
+		release_unanswered(e, t->call, 503, CAUSE_CAPACITY, NULL);
 		return;
 	}
 	if (b->state == LEG_EARLY)
