@@ -31,6 +31,9 @@ struct control_callbacks {
 	// Optional: what a call is doing now (Call-IDs of log lines). 0 or -ENOENT.
 	int (*view)(void *ctx, unsigned worker, uint32_t call, uint32_t gen,
 		    struct call_view *view);
+	// Optional: whether log() does anything with lines of this level and area; if not they are
+	// not made.
+	bool (*wants)(void *ctx, enum control_level level, const char *area);
 };
 
 struct control_params {

@@ -458,6 +458,11 @@ static void put_line(struct control *c, enum control_level level, const char *ar
 	c->cb.log(c->cb.ctx, level, area, (const char *)o->p);
 }
 
+static bool wants(const struct control *c, enum control_level level, const char *area)
+{
+	return c->cb.log != NULL && (c->cb.wants == NULL || c->cb.wants(c->cb.ctx, level, area));
+}
+
 __attribute__((format(printf, 2, 0))) static void put_format(struct outbuf *o, const char *format,
 							     va_list args)
 {
@@ -473,7 +478,7 @@ void core_log(struct control *c, enum control_level level, const char *area, con
 	struct outbuf o = outbuf_of(text, sizeof(text) - 1);
 	va_list args;
 
-	if (c->cb.log == NULL)
+	if (!wants(c, level, area))
 		return;
 	va_start(args, format);
 	put_format(&o, format, args);
@@ -489,7 +494,7 @@ void core_log_leg(struct control *c, enum control_level level, const char *area,
 	struct call_view view;
 	va_list args;
 
-	if (c->cb.log == NULL)
+	if (!wants(c, level, area))
 		return;
 	va_start(args, format);
 	put_format(&o, format, args);

@@ -182,6 +182,11 @@ static enum control_level level_for(const struct log *log, const char *area)
 	return log->level;
 }
 
+bool log_wants(const struct log *log, enum control_level level, const char *area)
+{
+	return level <= level_for(log, area);
+}
+
 static struct kind *kind_of(struct log *log, const char *area, const char *event)
 {
 	uint32_t hash = 2166136261; // FNV-1a
@@ -199,7 +204,7 @@ bool log_admit(struct log *log, struct log_line *line, const char *area, const c
 	struct kind *kind = kind_of(log, area, event);
 	uint64_t passed = now_us > kind->at_us ? now_us - kind->at_us : 0;
 
-	if (line->level > level_for(log, area))
+	if (!log_wants(log, line->level, area))
 		return false;
 	if (!kind->used || passed > (uint64_t)BURST * 1000000 / PER_SECOND)
 		kind->tokens = (uint64_t)BURST * TOKEN;

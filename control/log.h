@@ -27,6 +27,8 @@ int log_set_level(struct log *log, const char *word);
 
 void log_stats(const struct log *log, struct log_stats *stats);
 
+// Whether lines of this level and area are written, but for the limit of their rate.
+bool log_wants(const struct log *log, enum control_level level, const char *area);
 // text: name of the event, then key=value pairs; control characters become '?'. Never waits: a line
 // that nobody takes is lost and counted.
 void log_put(struct log *log, enum control_level level, const char *area, const char *text);

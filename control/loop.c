@@ -72,6 +72,13 @@ static void on_log(void *ctx, enum control_level level, const char *area, const 
 	log_put(l->log, level, area, line);
 }
 
+static bool on_wants(void *ctx, enum control_level level, const char *area)
+{
+	const struct loop *l = ctx;
+
+	return log_wants(l->log, level, area);
+}
+
 static void on_cdr(void *ctx, const char *json)
 {
 	struct loop *l = ctx;
@@ -120,6 +127,7 @@ int loop_open(struct loop *l)
 		.callbacks = {.ctx = l,
 			      .send_order = on_order,
 			      .log = on_log,
+			      .wants = on_wants,
 			      .cdr = on_cdr,
 			      .view = on_view},
 		.live = l->live,

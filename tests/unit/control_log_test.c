@@ -40,6 +40,7 @@ static void levels(void **state)
 		line.level = rows[i].level;
 		if (log_admit(log, &line, rows[i].area, "event", 1) != rows[i].admitted)
 			fail_msg("%s", rows[i].shows);
+		assert_int_equal(log_wants(log, rows[i].level, rows[i].area), rows[i].admitted);
 	}
 	assert_int_equal(log_set_level(log, "loud"), -EINVAL);
 	assert_int_equal(log_set_level(log, "debug"), 0);

@@ -418,6 +418,38 @@ static void any_order_of_events(void **state)
 	rig_free(rig);
 }
 
+static unsigned n_asked;
+
+static bool unwanted(void *, enum control_level, const char *area)
+{
+	assert_string_equal(area, "refresh");
+	n_asked++;
+	return false;
+}
+
+// Lines that nobody wants are not made; what control does is the same.
+static void unwanted_lines(void **state)
+{
+	struct rig *rig = rig_new("", "options_ping: 0");
+	struct control_params params = {.config = rig->config, .live = rig->live, .workers = 2};
+	struct event due = rig_due(rig, 7), done;
+
+	(void)state;
+	params.callbacks = (struct control_callbacks){
+		.ctx = rig, .send_order = rig_order, .log = rig_log, .wants = unwanted};
+	control_free(rig->control);
+	rig->control = control_new(&params, rig->now - TICK_S(120));
+	assert_non_null(rig->control);
+	rig_event(rig, &due);
+	done = rig_done(rig, &due, REFRESH_UPDATE, 405, TICK_MS(20));
+	rig_event(rig, &done);
+	assert_int_not_equal(n_asked, 0);
+	assert_int_equal(rig->n_logs, 0);
+	assert_int_equal(rig->n_orders, 2);
+	assert_int_equal(rig_last(rig)->refresh.method, REFRESH_INVITE);
+	rig_free(rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -432,6 +464,7 @@ int main(void)
 		cmocka_unit_test(silence_on_every_rung_ends),
 		cmocka_unit_test(refusals_wait_for_expiry),
 		cmocka_unit_test(legs_leave_nothing),
+		cmocka_unit_test(unwanted_lines),
 		cmocka_unit_test(any_order_of_events),
 	};
 
