@@ -28,12 +28,6 @@
 
 #define WALL_EVERY TICK_S(1)
 
-// All calls of a worker are looked at once in some ten seconds, a few at a time; at 16 million in a
-// minute.
-#define WATCH_EVERY   TICK_MS(4)
-#define WATCH_ROUND   2500
-#define WATCH_AT_ONCE 512
-
 // At the stop: BYEs go out in portions (ORDER_END_ALL is repeated), and their answers get this
 // long.
 #define END_AGAIN TICK_MS(20)
@@ -335,26 +329,6 @@ static void sleep_until(struct loop *l, tick_t now)
 		read_signals(l);
 }
 
-// Show control a few calls, so that it sees peers that are late with their refresh (risk.c).
-static void watch(struct loop *l, tick_t now)
-{
-	uint32_t max = dataplane_calls_max(l->dp, l->watch_worker), n = max / WATCH_ROUND + 32;
-	struct call_view view;
-
-	if (now < l->watch_tk)
-		return;
-	l->watch_tk = now + WATCH_EVERY;
-	for (n = n < WATCH_AT_ONCE ? n : WATCH_AT_ONCE; n != 0 && l->watch_at < max; n--)
-		if (dataplane_call(l->dp, l->watch_worker, l->watch_at++, &view) == 0)
-			control_watch(l->control, &view, now);
-	if (l->watch_at < max)
-		return;
-	l->watch_at = 0;
-	l->watch_worker = (l->watch_worker + 1) % l->n_workers;
-	if (l->watch_worker == 0)
-		control_watched(l->control);
-}
-
 static void step_watchdog(struct loop *l, tick_t now)
 {
 	int still = notify_alive(&l->notify, l->worker_stats, l->n_workers, loop_calls(l), now);
@@ -381,7 +355,7 @@ static void step(struct loop *l)
 	cli_poll(l->cli, now);
 	if (l->http != NULL)
 		http_poll(l->http, now);
-	watch(l, now);
+	watch_poll(&l->watch, l->dp, l->control, now);
 	step_stop(l, now);
 	step_watchdog(l, now);
 }

@@ -12,6 +12,7 @@
 #include "control/log.h"
 #include "control/notify.h"
 #include "control/taps.h"
+#include "control/watch.h"
 #include "dataplane/dataplane.h"
 
 #define LOOP_WORKERS 64
@@ -41,13 +42,11 @@ struct loop {
 	struct taps taps;
 	unsigned n_workers;
 	enum loop_state state;
-	tick_t stop_tk;	       // draining, ending: when at the latest
-	tick_t again_tk;       // ending: when the order is repeated
-	tick_t worked_tk;      // last time that a worker had something to say
-	tick_t wall_due_tk;    // when the wall clock is read next
-	tick_t watch_tk;       // watching calls: when the next few are looked at,
-	unsigned watch_worker; // of which worker,
-	uint32_t watch_at;     // from which index on
+	tick_t stop_tk;	    // draining, ending: when at the latest
+	tick_t again_tk;    // ending: when the order is repeated
+	tick_t worked_tk;   // last time that a worker had something to say
+	tick_t wall_due_tk; // when the wall clock is read next
+	struct watch watch; // the round over all calls
 	// for control_view
 	struct control_view view;
 	const struct worker_stats *worker_stats[LOOP_WORKERS];
