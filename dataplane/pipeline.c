@@ -51,7 +51,6 @@ static void run_messages(struct worker *w)
 		worker_count(w, b->verdict[i], 1);
 		mbuf_sip_unref(b->rx[i].buf);
 	}
-	stat_add(&w->stats->messages, b->n);
 	b->n = 0;
 }
 
