@@ -12,6 +12,10 @@ void orders_run(struct worker *w)
 	if (n == 0)
 		return;
 	w->gave_work = true;
+	for (uint32_t i = 0; i < n; i++)
+		engine_prefetch_order(w->engine, &order[i], false);
+	for (uint32_t i = 0; i < n; i++)
+		engine_prefetch_order(w->engine, &order[i], true);
 	for (uint32_t i = 0; i < n; i++) {
 		outbox_reserve(w);
 		engine_order(w->engine, &order[i], w->now);

@@ -152,6 +152,7 @@ unsigned engine_expire(struct engine *e, tick_t now, unsigned budget);
 // When engine_expire() next has work, at the earliest; TICK_NEVER if no timer runs.
 tick_t engine_next(const struct engine *e);
 
+void engine_prefetch_order(struct engine *e, const struct order *o, bool text); // as messages
 // Carry out an order of control. Orders for calls that have ended are ignored.
 void engine_order(struct engine *e, const struct order *order, tick_t now);
 

@@ -114,6 +114,26 @@ void engine_prefetch_rest(struct engine *e, const struct rx *rx)
 		prefetch_txn(e, legs[SIDE_A].invite_in);
 }
 
+// --- orders
+
+static bool names_leg(const struct engine *e, const struct order *order)
+{
+	return order->call < e->p.calls && order->side <= SIDE_B;
+}
+
+// Records and the wheel first, in a second pass the text that they lead to.
+void engine_prefetch_order(struct engine *e, const struct order *o, bool text)
+{
+	if (!names_leg(e, o))
+		return;
+	if (text) {
+		prefetch_lines(leg_text_of(engine_leg(e, o->call, o->side)), TEXT_LINES);
+		return;
+	}
+	prefetch_call(e, o->call);
+	wheel_prefetch(e->wheel, 2 * o->call + o->side);
+}
+
 // --- timers
 
 void prefetch_due(struct engine *e, const uint32_t *due, unsigned n)
