@@ -22,6 +22,14 @@ struct peers_message {
 
 // Make room for calls numbered modulo max_calls.
 void peers_init(uint32_t max_calls);
+// Session-Expires of both peers from now on; 1800 at first.
+void peers_interval(uint32_t seconds);
+
+// The time at which what follows happens, for delays; and who is told how long each message was
+// under way from peer to peer. What concerns a call that others have pushed out is not told.
+enum peers_kind { PEERS_SETUP, PEERS_IN_CALL }; // the INVITE that begins a call, all others
+void peers_clock(uint64_t now_ns);
+void peers_on_delay(void (*delay)(enum peers_kind kind, uint64_t ns));
 
 // A call of the caller, and requests inside it. Calls are numbered from 0 as they begin.
 uint64_t peers_invite(void);
@@ -40,5 +48,7 @@ uint32_t peers_waiting(void);
 // Final answers that arrived at the callers (to requests inside calls) and callees' BYEs.
 uint64_t peers_answered(void);
 uint64_t peers_ended(void);
+// verge's refreshes that were answered.
+uint64_t peers_refreshed(void);
 // Other messages that arrived at callers: refusals, and what a benchmark does not expect.
 uint64_t peers_refused(void);

@@ -1,70 +1,45 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A worker of the data plane over ports in memory (net_ring): frames with SIP messages in, all its
-// stages, frames out. The worker's rounds are run by this thread, so that only they are timed, by
-// CPU time of the thread; what peers do is not. Time of the protocol is virtual: CALL_US a call.
+// Workers of the data plane over ports in memory (rig.h): frames with SIP messages in, all stages,
+// frames out. The workers' rounds are run by this program's threads, so that only they are timed,
+// by CPU time of the thread; what peers do is not. Time of the protocol is virtual: CALL_US a call.
 //   pipeline_bench [--mode calls|refresh|dialog] [--held CALLS] [--count N] [--warm N]
-//                  [--soak SECONDS] [--once]
+//                  [--workers 1|2] [--soak SECONDS] [--trace NUMBER] [--once]
 // calls: 7 messages in a call; refresh: a caller's UPDATE, answered here; dialog: INFO and its 200.
 // What is timed is the steady state: --warm of the same came before, by default so many that their
 // transactions have begun to end. Prints one JSON line. Of the stages, times are by the TSC in
-// rounds that nobody interrupted.
+// rounds that nobody interrupted. Two workers run at the same time, each on a CPU of its own; half
+// of what arrives at one belongs to the other.
 #include <inttypes.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <time.h>
-#include <unistd.h>
 
-#include <rte_arp.h>
 #include <rte_cycles.h>
-#include <rte_ethdev.h>
-#include <rte_ether.h>
-#include <rte_ip.h>
 #include <rte_launch.h>
-#include <rte_ring.h>
-#include <rte_udp.h>
+#include <rte_pause.h>
 
 #include "b2bua/call.h"
 #include "b2bua/tap.h"
-#include "config/config_load.h"
-#include "dataplane/clock.h"
-#include "dataplane/dataplane_private.h"
 #include "dataplane/pipeline.h"
-#include "peers.h"
+#include "rig.h"
+#include "sip/token.h"
 
 #define CALL_US	     1000 // so that what calls leave behind for 32 s fits TRANSACTIONS
 #define STAGES_MAX   16
 #define TRANSACTIONS 320000
-#define HEADERS	     (RTE_ETHER_HDR_LEN + sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_udp_hdr))
 
 enum mode { MODE_CALLS, MODE_REFRESH, MODE_DIALOG };
 
 static const char *const mode_names[] = {"calls", "refresh", "dialog"};
 
-static struct dataplane *dp;
-static struct worker *worker;
-static struct rte_ring *wire_in[2], *wire_out[2]; // as the worker sees them
-static uint8_t mac[2][6];
-static uint64_t messages, busy_ns, clean_messages, clean_tsc;
-static uint64_t stage_tsc[STAGES_MAX], round_tsc[STAGES_MAX];
-static uint64_t copies;	  // of messages, for a trace
-static uint64_t start_ms; // from configuration to workers that run
+// What a worker's rounds took.
+struct tally {
+	alignas(64) uint64_t busy_ns, clean_messages, clean_tsc;
+	uint64_t stage_tsc[STAGES_MAX], round_tsc[STAGES_MAX];
+};
 
-static uint64_t cpu_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static uint64_t wall_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
+static struct tally tally[RIG_WORKERS];
+static uint64_t messages;
 
 // --- stages with a clock around them
 
@@ -76,14 +51,14 @@ static struct sip_stage timed_sip[STAGES_MAX];
 	{                                                             \
 		uint64_t t = rte_rdtsc();                             \
 		pipeline_verge.link[n].run(w, b);                     \
-		round_tsc[n] += rte_rdtsc() - t;                      \
+		tally[w->id].round_tsc[n] += rte_rdtsc() - t;         \
 	}
-#define TIMED_SIP(n)                                                       \
-	static void timed_sip_##n(struct worker *w, struct sip_burst *b)   \
-	{                                                                  \
-		uint64_t t = rte_rdtsc();                                  \
-		pipeline_verge.sip[n].run(w, b);                           \
-		round_tsc[pipeline_verge.n_link + (n)] += rte_rdtsc() - t; \
+#define TIMED_SIP(n)                                                     \
+	static void timed_sip_##n(struct worker *w, struct sip_burst *b) \
+	{                                                                \
+		uint64_t t = rte_rdtsc(), *sum = tally[w->id].round_tsc; \
+		pipeline_verge.sip[n].run(w, b);                         \
+		sum[pipeline_verge.n_link + (n)] += rte_rdtsc() - t;     \
 	}
 TIMED(0)
 TIMED(1)
@@ -111,173 +86,138 @@ static void time_stages(void)
 		timed_sip[i] = (struct sip_stage){pipeline_verge.sip[i].name, sip[i]};
 	timed.n_link = RTE_DIM(link);
 	timed.n_sip = RTE_DIM(sip);
-	worker->pipeline = &timed;
-}
-
-// --- wires
-
-static const struct rte_ether_addr station = {{2, 0, 0, 0, 0, 9}};
-
-static void put_on_wire(unsigned port, struct rte_mbuf *m)
-{
-	if (rte_ring_enqueue(wire_in[port], m) != 0)
-		abort();
-}
-
-static void send_frame(const struct peers_message *p)
-{
-	struct rte_mbuf *m = rte_pktmbuf_alloc(worker->pools.small);
-	struct rte_ether_hdr *eth;
-	struct rte_ipv4_hdr *ip;
-	struct rte_udp_hdr *udp;
-
-	if (m == NULL)
-		abort();
-	eth = (struct rte_ether_hdr *)(void *)rte_pktmbuf_append(m, (uint16_t)(HEADERS + p->len));
-	if (eth == NULL)
-		abort();
-	ip = (struct rte_ipv4_hdr *)(eth + 1);
-	udp = (struct rte_udp_hdr *)(ip + 1);
-	memcpy(&eth->dst_addr, mac[p->port], 6);
-	eth->src_addr = station;
-	eth->ether_type = rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4);
-	*ip = (struct rte_ipv4_hdr){
-		.version_ihl = 0x45,
-		.total_length = rte_cpu_to_be_16((uint16_t)(HEADERS - RTE_ETHER_HDR_LEN + p->len)),
-		.time_to_live = 64,
-		.next_proto_id = IPPROTO_UDP,
-		.src_addr = rte_cpu_to_be_32(RTE_IPV4(10, 91 + p->port, 1, 2 + p->trunk)),
-		.dst_addr = rte_cpu_to_be_32(RTE_IPV4(10, 91 + p->port, 0, 1)),
-	};
-	ip->hdr_checksum = rte_ipv4_cksum(ip);
-	*udp = (struct rte_udp_hdr){
-		.src_port = rte_cpu_to_be_16(5060),
-		.dst_port = rte_cpu_to_be_16(5060),
-		.dgram_len = rte_cpu_to_be_16((uint16_t)(sizeof(*udp) + p->len)),
-	};
-	memcpy(udp + 1, p->text, p->len);
-	udp->dgram_cksum = rte_ipv4_udptcp_cksum(ip, udp);
-	put_on_wire(p->port, m);
-}
-
-// Every address of the wire is the station's.
-static void answer_arp(unsigned port, const struct rte_arp_hdr *ask)
-{
-	struct rte_mbuf *m;
-	struct rte_ether_hdr *eth;
-	struct rte_arp_hdr *arp;
-
-	if (ask->arp_opcode != rte_cpu_to_be_16(RTE_ARP_OP_REQUEST) ||
-	    ask->arp_data.arp_sip == ask->arp_data.arp_tip)
-		return; // an announcement
-	m = rte_pktmbuf_alloc(worker->pools.small);
-	if (m == NULL)
-		abort();
-	eth = (struct rte_ether_hdr *)(void *)rte_pktmbuf_append(m, sizeof(*eth) + sizeof(*arp));
-	if (eth == NULL)
-		abort();
-	arp = (struct rte_arp_hdr *)(eth + 1);
-	memcpy(&eth->dst_addr, mac[port], 6);
-	eth->src_addr = station;
-	eth->ether_type = rte_cpu_to_be_16(RTE_ETHER_TYPE_ARP);
-	*arp = *ask;
-	arp->arp_opcode = rte_cpu_to_be_16(RTE_ARP_OP_REPLY);
-	arp->arp_data.arp_sha = station;
-	arp->arp_data.arp_sip = ask->arp_data.arp_tip;
-	arp->arp_data.arp_tha = ask->arp_data.arp_sha;
-	arp->arp_data.arp_tip = ask->arp_data.arp_sip;
-	put_on_wire(port, m);
-}
-
-static void receive_frame(unsigned port, struct rte_mbuf *m)
-{
-	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
-	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)(eth + 1);
-
-	if (eth->ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_ARP))
-		answer_arp(port, (const struct rte_arp_hdr *)(eth + 1));
-	else if (eth->ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4) && m->data_len > HEADERS)
-		peers_receive(port, (rte_be_to_cpu_32(ip->dst_addr) & 255) - 2,
-			      slice_of(rte_pktmbuf_mtod_offset(m, const uint8_t *, HEADERS),
-				       m->data_len - HEADERS));
-	rte_pktmbuf_free(m);
-}
-
-static void receive_all(void)
-{
-	void *m;
-
-	for (unsigned port = 0; port < 2; port++)
-		while (rte_ring_dequeue(wire_out[port], &m) == 0)
-			receive_frame(port, m);
+	for (unsigned i = 0; i < rig.workers; i++)
+		rig_worker(i)->pipeline = &timed;
 }
 
 // --- rounds
 
-static void drain_channels(void)
+// A worker's rounds until it has nothing to do.
+#define ROUNDS_MAX 8
+
+static void poll_worker(unsigned id)
 {
-	static struct event events[64];
-	static struct call_record records[16];
+	struct worker *w = rig_worker(id);
+	struct tally *y = &tally[id];
+	uint64_t scale = rte_get_tsc_hz() / 1000000, took, tsc, ns, received;
+
+	for (unsigned i = 0; i < ROUNDS_MAX; i++) {
+		received = w->stats->messages;
+		memset(y->round_tsc, 0, sizeof(y->round_tsc));
+		ns = rig_cpu_ns();
+		tsc = rte_rdtsc();
+		(void)worker_poll(w);
+		tsc = rte_rdtsc() - tsc;
+		took = rig_cpu_ns() - ns;
+		if (!w->gave_work)
+			return;
+		y->busy_ns += took;
+		if (tsc * 1000 / scale >= took + took / 8)
+			continue; // somebody else ran meanwhile
+		y->clean_messages += w->stats->messages - received;
+		y->clean_tsc += tsc;
+		for (unsigned s = 0; s < STAGES_MAX; s++)
+			y->stage_tsc[s] += y->round_tsc[s];
+	}
+}
+
+// The second worker's thread: a turn for each that the first one begins.
+static _Atomic uint64_t turns_begun, turns_done; // W: first, second
+static _Atomic bool no_more;			 // W: first
+
+static void wait_for(const _Atomic uint64_t *turns, uint64_t n)
+{
+	// acquire: pairs with the release of who counts; what was done in the turn is seen.
+	while (atomic_load_explicit(turns, memory_order_acquire) < n &&
+	       !atomic_load_explicit(&no_more, memory_order_relaxed)) // relaxed: only ends the wait
+		rte_pause();
+}
+
+static int second(void *)
+{
+	// relaxed: see wait_for()
+	for (uint64_t turn = 1; !atomic_load_explicit(&no_more, memory_order_relaxed); turn++) {
+		wait_for(&turns_begun, turn);
+		poll_worker(1);
+		// release: pairs with the acquire in wait_for()
+		atomic_store_explicit(&turns_done, turn, memory_order_release);
+	}
+	return 0;
+}
+
+static void poll_all(void)
+{
+	static uint64_t turn;
+
+	if (rig.workers == 2) {
+		turn++;
+		// release: pairs with the acquire in wait_for()
+		atomic_store_explicit(&turns_begun, turn, memory_order_release);
+	}
+	poll_worker(0);
+	if (rig.workers == 2)
+		wait_for(&turns_done, turn);
+}
+
+static uint64_t copies; // of messages, for a trace
+
+static void count_copies(void)
+{
 	static uint8_t bytes[DATAPLANE_TAP_ROOM];
 	struct tap_head head;
 
-	while (dataplane_events(dp, 0, events, RTE_DIM(events)) != 0)
-		;
-	while (dataplane_records(dp, 0, records, RTE_DIM(records)) != 0)
-		;
-	while (dataplane_taps(dp, 0, &head, bytes) != 0)
-		copies += (head.taps & TAP_TRACE) != 0;
+	for (unsigned i = 0; i < rig.workers; i++)
+		while (dataplane_taps(rig.dp, i, &head, bytes) != 0)
+			copies += (head.taps & TAP_TRACE) != 0;
 }
 
-// A trace that this worker looks at each message for, as `vergectl trace start --number` makes it.
+// A trace that workers look at each message for, as `vergectl trace start --number` makes it.
 static void start_trace(const char *number)
 {
 	static struct tap_filter filter = {.tracing = true, .trunk = TAP_ANY_TRUNK};
 
 	snprintf(filter.number, sizeof(filter.number), "%s", number);
-	worker->tap_filter = &filter; // its thread is this one; no other snapshot comes
-	atomic_store_explicit(&dp->tap, &filter, memory_order_relaxed);
+	// relaxed: workers have no turn now, and no other snapshot comes
+	atomic_store_explicit(&rig.dp->tap, &filter, memory_order_relaxed);
+	for (unsigned i = 0; i < rig.workers; i++)
+		rig_worker(i)->tap_filter = &filter;
 }
 
-// One round: at most a burst of messages on each port.
+// One round: at most a burst of messages on each port of each worker.
 static void run_round(void)
 {
-	unsigned on_port[2] = {0, 0}, sent = 0;
+	unsigned sent = 0;
 	const struct peers_message *p;
-	uint64_t t, tsc, ns, scale = rte_get_tsc_hz() / 1000000;
 
-	while ((p = peers_next()) != NULL && on_port[p->port] < BURST) {
-		on_port[p->port]++;
+	while ((p = peers_next()) != NULL && rig_waiting(rig_queue(p), p->port) < BURST) {
 		sent++;
-		send_frame(p);
+		rig_send(p);
 		peers_take();
 	}
-	memset(round_tsc, 0, sizeof(round_tsc));
-	t = cpu_ns();
-	tsc = rte_rdtsc();
-	(void)worker_poll(worker);
-	tsc = rte_rdtsc() - tsc;
-	ns = cpu_ns() - t;
+	poll_all();
 	messages += sent;
-	busy_ns += ns;
-	if (tsc * 1000 / scale < ns + ns / 8) { // nobody else ran meanwhile
-		clean_messages += sent;
-		clean_tsc += tsc;
-		for (unsigned i = 0; i < STAGES_MAX; i++)
-			stage_tsc[i] += round_tsc[i];
-	}
-	worker->now += (tick_t)sent * CALL_US / 7 + 1;
-	receive_all();
-	drain_channels();
+	for (unsigned i = 0; i < rig.workers; i++)
+		rig_worker(i)->now += (tick_t)sent * CALL_US / 7 + 1;
+	(void)rig_receive();
+	rig_drain();
+	count_copies();
+}
+
+static bool is_under_way(void)
+{
+	for (unsigned i = 0; i < rig.workers; i++)
+		if (rig_waiting(i, 0) != 0 || rig_waiting(i, 1) != 0 ||
+		    rte_ring_count(rig_worker(i)->handoff) != 0)
+			return true;
+	return peers_waiting() != 0;
 }
 
 static void run(enum mode mode, uint64_t n, uint32_t held, bool hold)
 {
 	static uint64_t oldest, at;
 
-	for (uint64_t i = 0; i < n || peers_waiting() != 0 || rte_ring_count(wire_in[0]) != 0 ||
-			     rte_ring_count(wire_in[1]) != 0;) {
-		for (; i < n && peers_waiting() < 2 * BURST; i++) {
+	for (uint64_t i = 0; i < n || is_under_way();) {
+		for (; i < n && peers_waiting() < 2 * BURST * rig.workers; i++) {
 			if (mode == MODE_CALLS || hold)
 				(void)peers_invite();
 			if (mode == MODE_CALLS && !hold)
@@ -291,154 +231,121 @@ static void run(enum mode mode, uint64_t n, uint32_t held, bool hold)
 	}
 }
 
-// --- start, report
+// --- report
 
-// A queue of net_ring sends into the ring that it receives from: the worker sends on its queue 0
-// and is made to receive from queue 1 alone.
-static void take_wires(void)
+static struct engine_usage usage_of_all(void)
 {
-	struct rte_ether_addr addr;
-	char name[64];
+	struct engine_usage all = {0};
 
-	for (unsigned i = 0; i < 2; i++) {
-		snprintf(name, sizeof(name), "ETH_RXTX0_net_ring%u", i);
-		wire_out[i] = rte_ring_lookup(name);
-		snprintf(name, sizeof(name), "ETH_RXTX1_net_ring%u", i);
-		wire_in[i] = rte_ring_lookup(name);
-		if (wire_in[i] == NULL || wire_out[i] == NULL || dp->devices.device[i].n_rxq < 2 ||
-		    rte_eth_macaddr_get(dp->devices.device[i].dpdk, &addr) != 0)
-			abort();
-		memcpy(mac[i], &addr, 6);
-		worker->rx[i] = (struct rx_queue){&dp->devices.device[i], 1};
+	for (unsigned i = 0; i < rig.workers; i++) {
+		struct engine_usage u;
+
+		engine_usage(rig_worker(i)->engine, &u);
+		all.calls += u.calls;
+		all.transactions += u.transactions;
+		all.bufs += u.bufs;
+		all.text_bytes += u.text_bytes;
 	}
-	worker->n_rx = 2;
-}
-
-// First touches are start-up's, not a message's.
-static void populate(struct rte_mempool *, void *, struct rte_mempool_memhdr *chunk, unsigned)
-{
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE),
-		  skip = -(uintptr_t)chunk->addr & (page - 1);
-
-	if (chunk->len > skip)
-		(void)madvise(RTE_PTR_ADD(chunk->addr, skip), chunk->len - skip,
-			      MADV_POPULATE_WRITE);
-}
-
-static void start(uint32_t held)
-{
-	static char text[16384], why[4096];
-	struct outbuf o = outbuf_of(text, sizeof(text)), w = outbuf_of(why, sizeof(why) - 1);
-	struct dataplane_params params = {.key = {1, 2}, .why = &w};
-	static struct config_errors errors;
-	struct config *config;
-	char line[256];
-
-	snprintf(line, sizeof(line),
-		 "system: { workers: [1], control_core: 0, idle: busy,\n"
-		 "  capacity: { calls: %u, transactions: %d, leg_text: 1024 } }\n",
-		 held + 8192, TRANSACTIONS);
-	outbuf_put_str(&o, line);
-	outbuf_put_str(&o, "ports:\n"
-			   "  access: { device: net_ring0, addresses: [10.91.0.1/16] }\n"
-			   "  core: { device: net_ring1, addresses: [10.92.0.1/16] }\ntrunks:\n");
-	for (unsigned i = 0; i < PEERS_TRUNKS; i++) {
-		snprintf(line, sizeof(line),
-			 "  a%u: { port: access, peers: [10.91.1.%u:5060] }\n"
-			 "  b%u: { port: core, peers: [10.92.1.%u:5060] }\n",
-			 i, i + 2, i, i + 2);
-		outbuf_put_str(&o, line);
-	}
-	outbuf_put_str(&o, "routes:\n");
-	for (unsigned i = 0; i < PEERS_TRUNKS; i++) {
-		snprintf(line, sizeof(line), "  - { from: a%u, to: [b%u] }\n", i, i);
-		outbuf_put_str(&o, line);
-	}
-	params.live = calloc(CONFIG_MAX_TRUNKS, sizeof(*params.live));
-	if (config_load_text(&config, outbuf_slice(&o), "bench", NULL, NULL, &errors) != 0 ||
-	    params.live == NULL)
-		abort();
-	params.config = config;
-	start_ms = wall_ms();
-	if (dataplane_start(&dp, &params) != 0) {
-		fprintf(stderr, "%s\n", why);
-		exit(1);
-	}
-	start_ms = wall_ms() - start_ms;
-	// Its thread has done its part: this one runs the rounds from now on.
-	atomic_store_explicit(&dp->stop, true, memory_order_relaxed); // relaxed: joined below
-	worker = &dp->workers[0];
-	rte_eal_wait_lcore(worker->lcore);
-	worker->now = clock_now();
-	(void)madvise(worker->engine_memory, worker->engine_bytes, MADV_POPULATE_WRITE);
-	(void)rte_mempool_mem_iter(worker->pools.small, populate, NULL);
-	take_wires();
-	receive_all();
-}
-
-// What the system reports, hugepages included.
-static uint64_t resident_bytes(void)
-{
-	unsigned long kib, sum = 0;
-	FILE *f = fopen("/proc/self/status", "re");
-	char line[256];
-
-	if (f == NULL)
-		abort();
-	while (fgets(line, sizeof(line), f) != NULL)
-		if (sscanf(line, "VmRSS: %lu", &kib) == 1 || // NOLINT(cert-err34-c)
-		    sscanf(line, "HugetlbPages: %lu", &kib) == 1)
-			sum += kib;
-	fclose(f);
-	return (uint64_t)sum * 1024;
+	return all;
 }
 
 // The same traffic for so many seconds: what is held and what the system gave, at the start and at
 // the end, in rounds that end with the same calls up.
 static int soak(enum mode mode, uint32_t held, uint64_t seconds)
 {
-	uint64_t end = wall_ms() + 1000 * seconds, rounds = 0, resident;
-	struct engine_usage first, last;
+	uint64_t end = rig_wall_ms() + 1000 * seconds, rounds = 0, resident;
+	struct engine_usage first = usage_of_all(), last;
 
-	engine_usage(worker->engine, &first);
-	resident = resident_bytes();
-	for (; wall_ms() < end; rounds++)
+	resident = rig_resident();
+	for (; rig_wall_ms() < end; rounds++)
 		run(mode, 50000, held, false);
-	engine_usage(worker->engine, &last);
+	last = usage_of_all();
 	printf("{\"bench\":\"pipeline_soak\",\"mode\":\"%s\",\"held_calls\":%u,\"rounds\":%" PRIu64
 	       ",\"messages\":%" PRIu64 ",\"calls\":[%u,%u],\"transactions\":[%u,%u]"
 	       ",\"buffers\":[%u,%u],\"text_kib\":[%" PRIu64 ",%" PRIu64 "]"
 	       ",\"resident_kib\":[%" PRIu64 ",%" PRIu64 "]}\n",
 	       mode_names[mode], held, rounds, messages, first.calls, last.calls,
 	       first.transactions, last.transactions, first.bufs, last.bufs, first.text_bytes >> 10,
-	       last.text_bytes >> 10, resident >> 10, resident_bytes() >> 10);
+	       last.text_bytes >> 10, resident >> 10, rig_resident() >> 10);
 	return peers_refused() == 0 && first.calls == last.calls ? 0 : 1;
+}
+
+static struct tally tally_of_all(void)
+{
+	struct tally all = {0};
+
+	for (unsigned i = 0; i < rig.workers; i++) {
+		all.busy_ns += tally[i].busy_ns;
+		all.clean_messages += tally[i].clean_messages;
+		all.clean_tsc += tally[i].clean_tsc;
+		for (unsigned s = 0; s < STAGES_MAX; s++)
+			all.stage_tsc[s] += tally[i].stage_tsc[s];
+	}
+	return all;
+}
+
+// How even hashing spreads calls of one 5-tuple: the busiest of so many workers above the mean.
+static double uneven(unsigned workers, uint32_t calls)
+{
+	uint32_t count[64] = {0}, most = 0;
+	char id[64];
+
+	for (uint32_t i = 0; i < calls; i++) {
+		int len = snprintf(id, sizeof(id), "%u-bench@10.91.1.2", i);
+
+		count[token_owner_hash(slice_of(id, (size_t)len)) % workers]++;
+	}
+	for (unsigned i = 0; i < workers; i++)
+		most = count[i] > most ? count[i] : most;
+	return (double)most * workers / calls - 1;
+}
+
+static void report_workers(void)
+{
+	uint64_t most = 0;
+
+	printf(",\"workers\":%u,\"calls_of\":[", rig.workers);
+	for (unsigned i = 0; i < rig.workers; i++) {
+		struct engine_usage u;
+
+		engine_usage(rig_worker(i)->engine, &u);
+		printf("%s%u", i != 0 ? "," : "", u.calls);
+		most = tally[i].busy_ns > most ? tally[i].busy_ns : most;
+	}
+	// all of them are done when the busiest one is
+	printf("],\"messages_per_s_of_all\":%.0f,\"busiest_above_mean\":{",
+	       1e9 * (double)messages / (double)most);
+	for (unsigned n = 2; n <= 64; n *= 2)
+		printf("%s\"%u\":%.4f", n != 2 ? "," : "", n, uneven(n, 1000000));
+	printf("}");
 }
 
 static void report(enum mode mode, uint32_t held, uint64_t n, uint64_t before)
 {
-	double ns_per_tsc = 1e9 / (double)rte_get_tsc_hz(), per = (double)clean_messages;
-	double message_ns = (double)busy_ns / (double)messages, rest = (double)clean_tsc;
-	uint64_t now = resident_bytes();
+	struct tally all = tally_of_all();
+	double ns_per_tsc = 1e9 / (double)rte_get_tsc_hz(), per = (double)all.clean_messages;
+	double message_ns = (double)all.busy_ns / (double)messages, rest = (double)all.clean_tsc;
+	uint64_t now = rig_resident();
 
 	printf("{\"bench\":\"pipeline\",\"mode\":\"%s\",\"held_calls\":%u,\"count\":%" PRIu64
 	       ",\"messages\":%" PRIu64 ",\"message_ns\":%.1f,\"messages_per_s\":%.0f"
 	       ",\"each_us\":%.3f,\"each_per_s\":%.0f",
 	       mode_names[mode], held, n, messages, message_ns, 1e9 / message_ns,
-	       (double)busy_ns / (double)n / 1000, 1e9 * (double)n / (double)busy_ns);
+	       (double)all.busy_ns / (double)n / 1000, 1e9 * (double)n / (double)all.busy_ns);
 	for (unsigned i = 0; i < timed.n_link + timed.n_sip; i++) {
 		printf(",\"%s_ns\":%.1f",
 		       i < timed.n_link ? timed.link[i].name : timed.sip[i - timed.n_link].name,
-		       (double)stage_tsc[i] * ns_per_tsc / per);
-		rest -= (double)stage_tsc[i];
+		       (double)all.stage_tsc[i] * ns_per_tsc / per);
+		rest -= (double)all.stage_tsc[i];
 	}
 	printf(",\"rx_timers_tx_ns\":%.1f,\"undisturbed\":%.3f", rest * ns_per_tsc / per,
 	       per / (double)messages);
 	printf(",\"traced\":%" PRIu64, copies);
-	printf(",\"refused\":%" PRIu64 ",\"start_ms\":%" PRIu64, peers_refused(), start_ms);
+	printf(",\"refused\":%" PRIu64 ",\"start_ms\":%" PRIu64, peers_refused(), rig.start_ms);
+	report_workers();
 	printf(",\"hugepages\":%s,\"resident_mib\":%" PRIu64 ",\"held_bytes_per_leg\":%.0f"
 	       ",\"leg_record\":%zu,\"call_record_per_leg\":%zu,\"txn_record\":%zu}\n",
-	       dp->hugepages ? "true" : "false", now >> 20,
+	       rig.dp->hugepages ? "true" : "false", now >> 20,
 	       held != 0 ? (double)before / (2.0 * held) : 0.0, sizeof(struct leg),
 	       sizeof(struct call) / 2, sizeof(struct txn));
 }
@@ -455,56 +362,97 @@ static uint64_t warm_up(enum mode mode, uint32_t held)
 	return n < 3ull * held ? n : 3ull * held;
 }
 
-int main(int argc, char **argv)
+static void hold(uint32_t held)
 {
-	enum mode mode = MODE_CALLS;
-	uint32_t held = 10000;
-	uint64_t n = 100000, warm = UINT64_MAX, soak_s = 0, before, done;
-	const char *number = NULL;
-
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--held") == 0 && i + 1 < argc)
-			held = (uint32_t)strtoul(argv[++i], NULL, 10);
-		else if (strcmp(argv[i], "--count") == 0 && i + 1 < argc)
-			n = strtoull(argv[++i], NULL, 10);
-		else if (strcmp(argv[i], "--once") == 0)
-			held = n = warm = 200;
-		else if (strcmp(argv[i], "--soak") == 0 && i + 1 < argc)
-			soak_s = strtoull(argv[++i], NULL, 10);
-		else if (strcmp(argv[i], "--trace") == 0 && i + 1 < argc)
-			number = argv[++i];
-		else if (strcmp(argv[i], "--warm") == 0 && i + 1 < argc)
-			warm = strtoull(argv[++i], NULL, 10);
-		else if (strcmp(argv[i], "--mode") == 0 && i + 1 < argc)
-			for (i++, mode = MODE_DIALOG; mode != MODE_CALLS; mode--)
-				if (strcmp(argv[i], mode_names[mode]) == 0)
-					break;
-	}
-	start(held);
-	peers_init(held + 8192);
-	before = resident_bytes();
 	for (unsigned i = 0; i < PEERS_TRUNKS; i++) // one by one: neighbours have to be found
 		run(MODE_CALLS, 1, held, true);
 	run(MODE_CALLS, held - PEERS_TRUNKS, held, true);
-	before = resident_bytes() - before;
-	run(mode, warm != UINT64_MAX ? warm : warm_up(mode, held), held, false);
-	if (soak_s != 0)
-		return soak(mode, held, soak_s);
-	done = mode == MODE_CALLS ? peers_ended() : peers_answered();
-	time_stages();
-	if (number != NULL)
-		start_trace(number);
-	messages = busy_ns = clean_messages = clean_tsc = 0;
-	memset(stage_tsc, 0, sizeof(stage_tsc));
-	run(mode, n, held, false);
-	report(mode, held, n, before);
-	// What a run claims has to have happened.
-	done = (mode == MODE_CALLS ? peers_ended() : peers_answered()) - done;
+}
+
+// What a run claims has to have happened.
+static int verify(uint64_t done, uint64_t n)
+{
 	if (peers_refused() == 0 && done >= n)
 		return 0;
 	fprintf(stderr, "%" PRIu64 " of %" PRIu64 " done\n", done, n);
-	for (unsigned i = 0; i < VERDICT_N; i++)
-		if (worker->verdicts[i] != 0)
-			fprintf(stderr, "verdict %u: %" PRIu64 "\n", i, worker->verdicts[i]);
+	for (unsigned w = 0; w < rig.workers; w++)
+		for (unsigned i = 0; i < VERDICT_N; i++)
+			if (rig_worker(w)->verdicts[i] != 0)
+				fprintf(stderr, "worker %u verdict %u: %" PRIu64 "\n", w, i,
+					rig_worker(w)->verdicts[i]);
 	return 1;
+}
+
+struct options {
+	enum mode mode;
+	uint32_t held;
+	unsigned workers;
+	uint64_t n, warm, soak_s;
+	const char *number; // of a trace, or NULL
+};
+
+static void read_options(struct options *o, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--once") == 0)
+			o->held = 200, o->n = o->warm = 200;
+		if (i + 1 == argc)
+			continue;
+		if (strcmp(argv[i], "--held") == 0)
+			o->held = (uint32_t)strtoul(argv[++i], NULL, 10);
+		else if (strcmp(argv[i], "--count") == 0)
+			o->n = strtoull(argv[++i], NULL, 10);
+		else if (strcmp(argv[i], "--workers") == 0)
+			o->workers = argv[++i][0] == '2' ? 2 : 1;
+		else if (strcmp(argv[i], "--soak") == 0)
+			o->soak_s = strtoull(argv[++i], NULL, 10);
+		else if (strcmp(argv[i], "--trace") == 0)
+			o->number = argv[++i];
+		else if (strcmp(argv[i], "--warm") == 0)
+			o->warm = strtoull(argv[++i], NULL, 10);
+		else if (strcmp(argv[i], "--mode") == 0)
+			for (i++, o->mode = MODE_DIALOG; o->mode != MODE_CALLS; o->mode--)
+				if (strcmp(argv[i], mode_names[o->mode]) == 0)
+					break;
+	}
+}
+
+static int measure(const struct options *o)
+{
+	uint64_t before = rig_resident(), done;
+
+	hold(o->held);
+	before = rig_resident() - before;
+	run(o->mode, o->warm != UINT64_MAX ? o->warm : warm_up(o->mode, o->held), o->held, false);
+	if (o->soak_s != 0)
+		return soak(o->mode, o->held, o->soak_s);
+	done = o->mode == MODE_CALLS ? peers_ended() : peers_answered();
+	time_stages();
+	if (o->number != NULL)
+		start_trace(o->number);
+	messages = 0;
+	memset(tally, 0, sizeof(tally));
+	run(o->mode, o->n, o->held, false);
+	report(o->mode, o->held, o->n, before);
+	return verify((o->mode == MODE_CALLS ? peers_ended() : peers_answered()) - done, o->n);
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = {
+		.mode = MODE_CALLS, .held = 10000, .workers = 1, .n = 100000, .warm = UINT64_MAX};
+	struct rig_params params = {.transactions = TRANSACTIONS, .leg_text = 1024, .more = ""};
+	int rc;
+
+	read_options(&o, argc, argv);
+	params.calls = o.held + 8192;
+	params.workers = o.workers;
+	rig_start(&params);
+	peers_init(o.held + 8192);
+	if (o.workers == 2 && rte_eal_remote_launch(second, NULL, rig_worker(1)->lcore) != 0)
+		abort();
+	rc = measure(&o);
+	atomic_store_explicit(&no_more, true, memory_order_relaxed); // relaxed: see wait_for()
+	rte_eal_mp_wait_lcore();
+	return rc;
 }
