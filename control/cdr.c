@@ -4,7 +4,6 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "config/config.h"
 #include "control/jsonout.h"
@@ -21,17 +20,32 @@ static const char *const method_words[] = {
 	[REFRESH_INVITE] = "INVITE",
 };
 
+static void put_digits(char *at, unsigned digits, uint64_t value)
+{
+	while (digits-- != 0) {
+		at[digits] = (char)('0' + value % 10);
+		value /= 10;
+	}
+}
+
+// The Gregorian calendar by eras of 400 years that begin on 1 March (Hinnant, "chrono-compatible
+// low-level date algorithms"): ten times in a CDR, where gmtime_r() and strftime() took a third.
 void cdr_time(char text[CDR_TIME_BYTES], uint64_t unix_us)
 {
-	time_t seconds = (time_t)(unix_us / 1000000);
-	struct tm tm;
-	size_t n;
+	uint64_t second = unix_us / 1000000 % 86400, day = unix_us / 1000000 / 86400 + 719468;
+	uint64_t in_era = day % 146097;
+	uint64_t year = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
+	uint64_t in_year = in_era - (365 * year + year / 4 - year / 100);
+	uint64_t month = (5 * in_year + 2) / 153; // from March
 
-	text[0] = '\0';
-	if (gmtime_r(&seconds, &tm) == NULL)
-		return;
-	n = strftime(text, CDR_TIME_BYTES, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text + n, CDR_TIME_BYTES - n, ".%03uZ", (unsigned)(unix_us / 1000 % 1000));
+	memcpy(text, "0000-00-00T00:00:00.000Z", sizeof("0000-00-00T00:00:00.000Z"));
+	put_digits(text, 4, year + day / 146097 * 400 + (month >= 10));
+	put_digits(text + 5, 2, month < 10 ? month + 3 : month - 9);
+	put_digits(text + 8, 2, in_year - (153 * month + 2) / 5 + 1);
+	put_digits(text + 11, 2, second / 3600);
+	put_digits(text + 14, 2, second / 60 % 60);
+	put_digits(text + 17, 2, second % 60);
+	put_digits(text + 20, 3, unix_us / 1000 % 1000);
 }
 
 static void put_time(struct outbuf *o, const char *key, const struct cdr *cdr, tick_t at)

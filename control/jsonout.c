@@ -25,15 +25,32 @@ static void put_escape(struct outbuf *o, uint8_t c)
 	outbuf_put_hex(o, c, 2);
 }
 
+// How many bytes at the start stand for themselves: nearly always all.
+static uint32_t plain_len(struct slice text)
+{
+	uint32_t n = 0;
+
+	while (n < text.len && text.p[n] >= 0x20 && text.p[n] < 0x7f && text.p[n] != '"' &&
+	       text.p[n] != '\\')
+		n++;
+	return n;
+}
+
 void jsonout_put_string(struct outbuf *o, struct slice text)
 {
 	outbuf_put_char(o, '"');
-	while (text.len != 0) {
-		unsigned n = jsonout_utf8_len(text);
-		uint8_t c = text.p[0];
-		bool c1 = n == 2 && c == 0xc2 && text.p[1] < 0xa0; // terminals obey these too
+	for (;;) {
+		uint32_t plain = plain_len(text);
+		unsigned n;
+		uint8_t c;
 
-		if (c1) {
+		outbuf_put(o, text.p, plain);
+		text = slice_from(text, plain);
+		if (text.len == 0)
+			break;
+		n = jsonout_utf8_len(text);
+		c = text.p[0];
+		if (n == 2 && c == 0xc2 && text.p[1] < 0xa0) { // C1: terminals obey these too
 			put_escape(o, text.p[1]);
 		} else if (n == 0 || (n == 1 && (c < 0x20 || c == 0x7f))) {
 			put_escape(o, c);

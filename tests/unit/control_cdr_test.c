@@ -4,6 +4,7 @@
 #include "control_rig.h"
 
 #include <jansson.h>
+#include <time.h>
 
 #include "control/cdr.h"
 
@@ -315,6 +316,15 @@ static void wall_clock(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		cdr_time(out, rows[i].us);
 		assert_string_equal(out, rows[i].text);
+	}
+	for (time_t t = 0; t < 13569465600; t += 86400 * 13 + 43199) { // up to the year 2400
+		char text[CDR_TIME_BYTES];
+		struct tm tm;
+
+		assert_non_null(gmtime_r(&t, &tm));
+		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S.007Z", &tm);
+		cdr_time(out, (uint64_t)t * 1000000 + 7999);
+		assert_string_equal(out, text);
 	}
 }
 
