@@ -28,10 +28,10 @@ static struct recent recent[RECENT];
 static void (*on_delay)(enum peers_kind kind, uint64_t ns);
 
 static const char sdp[] =
-	"v=0\r\no=- 20518 0 IN IP4 10.91.1.2\r\ns=-\r\nc=IN IP4 10.91.1.2\r\nt=0 0\r\n"
+	"v=0\r\no=- 20518 0 IN IP4 10.91.1.2\r\ns=-\r\nc=IN IP4 10.91.1.2\r\nb=AS:84\r\nt=0 0\r\n"
 	"m=audio 49170 RTP/AVP 8 0 18 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n"
 	"a=rtpmap:18 G729/8000\r\na=fmtp:18 annexb=no\r\na=rtpmap:101 telephone-event/8000\r\n"
-	"a=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n";
+	"a=fmtp:101 0-15\r\na=rtcp:49171 IN IP4 10.91.1.2\r\na=ptime:20\r\na=sendrecv\r\n";
 
 void peers_interval(uint32_t seconds)
 {
