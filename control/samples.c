@@ -49,12 +49,12 @@ void control_sample(struct control *c, const struct tap_head *head, const uint8_
 			keep(c, &trunk->samples[v], head, message);
 }
 
-const struct control_sample *control_sample_of(const struct control *c, unsigned id,
+const struct control_sample *control_sample_of(const struct control *c, unsigned trunk,
 					       enum violation v)
 {
-	const struct control_trunk *trunk = core_trunk(c, id);
+	const struct control_trunk *t = core_trunk(c, trunk);
 
-	return trunk != NULL ? trunk->samples[v] : NULL;
+	return t != NULL ? t->samples[v] : NULL;
 }
 
 void samples_forget(struct control *c, struct control_trunk *trunk)
