@@ -79,11 +79,12 @@ static char out[65536];
 static int run(const char *arguments)
 {
 	char command[512];
+	int n = snprintf(command, sizeof(command), "%s -s %s %s 2>&1", VERGECTL, path, arguments);
 	size_t len;
 	FILE *pipe;
 	int rc;
 
-	snprintf(command, sizeof(command), "%s -s %s %s 2>&1", VERGECTL, path, arguments);
+	assert_in_range(n, 1, sizeof(command) - 1);
 	pipe = popen(command, "r");
 	assert_non_null(pipe);
 	len = fread(out, 1, sizeof(out) - 1, pipe);
