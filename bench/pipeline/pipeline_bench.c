@@ -395,7 +395,7 @@ static void read_options(struct options *o, int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--once") == 0)
-			o->held = 200, o->n = o->warm = 200;
+			o->held = o->n = o->warm = 200;
 		if (i + 1 == argc)
 			continue;
 		if (strcmp(argv[i], "--held") == 0)

@@ -109,7 +109,7 @@ struct actor {
 };
 
 static struct actor actors[RIG_WORKERS], control_actor;
-static double next_call_ns = INFINITY, calls_per_ns;
+static double next_call_ns = (double)INFINITY, calls_per_ns;
 static uint64_t first_to_end, calls_begun;
 static struct hist setup_delay, in_call_delay;
 
