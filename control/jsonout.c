@@ -39,7 +39,7 @@ static uint32_t plain_len(struct slice text)
 void jsonout_put_string(struct outbuf *o, struct slice text)
 {
 	outbuf_put_char(o, '"');
-	for (;;) {
+	while (text.p != NULL) {
 		uint32_t plain = plain_len(text);
 		unsigned n;
 		uint8_t c;

@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -48,6 +50,22 @@ static void serve(void)
 	}
 }
 
+// The socket is there, and somebody listens.
+static bool answers(void)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_un un;
+	} address = {.un = {.sun_family = AF_UNIX}};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	bool yes;
+
+	memcpy(address.un.sun_path, path, strlen(path) + 1);
+	yes = connect(fd, &address.any, sizeof(address.un)) == 0;
+	close(fd);
+	return yes;
+}
+
 static int start(void **)
 {
 	snprintf(path, sizeof(path), "/tmp/vergectl-%d.sock", (int)getpid());
@@ -60,7 +78,7 @@ static int start(void **)
 		serve();
 	}
 	assert_true(server > 0);
-	for (unsigned i = 0; i < 2000 && access(path, F_OK) != 0; i++)
+	for (unsigned i = 0; i < 2000 && !answers(); i++)
 		poll(NULL, 0, 10);
 	return 0;
 }
