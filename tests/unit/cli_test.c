@@ -14,6 +14,7 @@
 #include <jansson.h>
 
 #include "control/cli.h"
+#include "control/trunk_facts.h"
 #include "served.h"
 
 static struct cli *cli;
@@ -193,6 +194,34 @@ static void commands(void **)
 	assert_string_equal(served.level, "debug");
 }
 
+// "trunk T" shows what was learned: who reads uac and uas per dialog, who imposes timers.
+static void trunk_shows_what_it_learned(void **)
+{
+	struct event flip = {.type = EVENT_PEER_REFRESHED, .side = SIDE_B, .trunk = 1, .gen = 1};
+	struct event imposed = {.type = EVENT_ANSWERED, .gen = 1};
+	json_t *json, *fact;
+
+	flip.peer_refreshed.timer = (struct msg_timer){.role = ST_ROLE_LOCAL, .role_flipped = true};
+	flip.peer_refreshed.code = 200;
+	flip.peer_refreshed.method = SIP_INVITE;
+	imposed.answered.trunk[SIDE_B] = 1;
+	imposed.answered.timer[SIDE_B] = (struct msg_timer){.se_s = 1800, .unasked = true};
+	for (flip.call = 0; flip.call < 5; flip.call++) {
+		imposed.call = flip.call;
+		control_event(served.view.core, 0, &imposed, served.now);
+		control_event(served.view.core, 0, &flip, served.now);
+	}
+	json = ask("{\"command\":\"trunk\",\"trunk\":\"core1\"}");
+	fact = json_object_get(json_object_get(json, "result"), "learned");
+	assert_int_equal(json_integer_value(json_object_get(fact, "unasked")), 5);
+	fact = json_array_get(json_object_get(fact, "facts"), FACT_ROLE);
+	assert_string_equal(json_string_value(json_object_get(fact, "fact")), "role");
+	assert_string_equal(json_string_value(json_object_get(fact, "state")), "unsupported");
+	assert_int_equal(json_integer_value(json_object_get(fact, "bad_calls")), 5);
+	assert_int_equal(json_integer_value(json_object_get(fact, "good_calls")), 0);
+	json_decref(json);
+}
+
 static void reload_says_why(void **)
 {
 	served.reload_rc = -EINVAL;
@@ -355,6 +384,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(commands, start, stop),
+		cmocka_unit_test_setup_teardown(trunk_shows_what_it_learned, start, stop),
 		cmocka_unit_test_setup_teardown(reload_says_why, start, stop),
 		cmocka_unit_test_setup_teardown(many_calls_in_steps, start, stop),
 		cmocka_unit_test_setup_teardown(idle_clients_are_harmless, start, stop),

@@ -346,6 +346,189 @@ static void operator_decides(void **state)
 	rig_free(rig);
 }
 
+// What the peer's own refreshes show, the same in each of five calls (one that is refused or that
+// crosses shows nothing): whether it refreshes when it has to, and how it reads uac and uas.
+static const struct {
+	const char *shows;
+	uint8_t role; // who the refresher is
+	bool flipped;
+	uint16_t code;
+	uint8_t method;
+	enum fact_state role_state, peer_state;
+} refreshed[] = {
+	{"its turn", ST_ROLE_REMOTE, false, 200, SIP_UPDATE, FACT_SUPPORTED, FACT_SUPPORTED},
+	{"out of turn", ST_ROLE_LOCAL, true, 200, SIP_INVITE, FACT_UNSUPPORTED, FACT_UNKNOWN},
+	{"it takes the role", ST_ROLE_LOCAL, false, 200, SIP_UPDATE, FACT_SUPPORTED, FACT_UNKNOWN},
+	{"refused", ST_ROLE_REMOTE, true, 500, SIP_UPDATE, FACT_UNKNOWN, FACT_UNKNOWN},
+	{"crossed", ST_ROLE_REMOTE, true, 200, SIP_METHOD_NONE, FACT_UNKNOWN, FACT_UNKNOWN},
+};
+
+static void peer_refreshes(struct rig *rig, uint32_t call, size_t row)
+{
+	struct event event = {.type = EVENT_PEER_REFRESHED,
+			      .side = SIDE_B,
+			      .trunk = RIG_OUT,
+			      .call = call,
+			      .gen = 1,
+			      .at = rig->now};
+
+	event.peer_refreshed.timer = (struct msg_timer){.se_s = 1800,
+							.role = refreshed[row].role,
+							.peer_timer = true,
+							.role_flipped = refreshed[row].flipped};
+	event.peer_refreshed.agent = 7;
+	event.peer_refreshed.code = refreshed[row].code;
+	event.peer_refreshed.method = refreshed[row].method;
+	rig_event(rig, &event);
+}
+
+static void peers_refreshes_teach(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(refreshed) / sizeof(*refreshed); i++) {
+		struct rig *rig = rig_new("", "options_ping: 0");
+		const struct trunk_facts *facts = control_facts(rig->control, RIG_OUT);
+
+		for (uint32_t call = 0; call < 5; call++) {
+			assert_int_equal(state_of(rig, FACT_ROLE), FACT_UNKNOWN);
+			peer_refreshes(rig, call, i);
+		}
+		if (state_of(rig, FACT_ROLE) != refreshed[i].role_state ||
+		    state_of(rig, FACT_PEER_REFRESH) != refreshed[i].peer_state ||
+		    trunk_facts_agent(facts, 7, FACT_ROLE) != refreshed[i].role_state)
+			fail_msg("%s: role %d, peer %d", refreshed[i].shows,
+				 state_of(rig, FACT_ROLE), state_of(rig, FACT_PEER_REFRESH));
+		assert_int_equal(facts->all.facts[FACT_ROLE].bad,
+				 refreshed[i].role_state == FACT_UNSUPPORTED ? 5 : 0);
+		rig_free(rig);
+	}
+}
+
+// Timers that nobody asked for are counted for the trunk that put them there, call by call.
+static void unasked_timers_are_counted(void **state)
+{
+	struct rig *rig = rig_new("", "options_ping: 0");
+	struct event event = {.type = EVENT_ANSWERED, .gen = 1};
+
+	(void)state;
+	for (uint32_t call = 0; call < 4; call++) {
+		event.call = call;
+		event.answered.trunk[SIDE_A] = RIG_IN;
+		event.answered.trunk[SIDE_B] = RIG_OUT;
+		event.answered.timer[SIDE_B] =
+			(struct msg_timer){.se_s = 1800, .unasked = call != 2};
+		rig_event(rig, &event);
+	}
+	assert_int_equal(control_facts(rig->control, RIG_OUT)->unasked, 3);
+	assert_int_equal(control_facts(rig->control, RIG_IN)->unasked, 0);
+	assert_int_equal(control_trunk_reset(rig->control, RIG_OUT, rig->now), 0);
+	assert_int_equal(control_facts(rig->control, RIG_OUT)->unasked, 0);
+	rig_free(rig);
+}
+
+// Windows, one letter an observation: g good, b refused, s silence; capital: the call before again.
+// l: the trunk shows life, o: none of its peers answers.
+static const struct {
+	const char *shows;
+	unsigned n, m;
+	const char *seen;
+	enum fact_state state;
+	unsigned good, bad; // calls in total
+} windows[] = {
+	{"four good ones are not enough", 5, 6, "gggg", FACT_UNKNOWN, 4, 0},
+	{"five are", 5, 6, "ggggg", FACT_SUPPORTED, 5, 0},
+	{"four bad ones are not enough", 5, 6, "bbbb", FACT_UNKNOWN, 0, 4},
+	{"five are bad", 5, 6, "bbbbb", FACT_UNSUPPORTED, 0, 5},
+	{"four of both say nothing", 5, 6, "bggg", FACT_UNKNOWN, 3, 1},
+	{"five of both are partial", 5, 6, "bgggg", FACT_PARTIAL, 4, 1},
+	{"the other way round", 5, 6, "bbbbg", FACT_PARTIAL, 1, 4},
+	{"one of six may be good", 5, 6, "bbgbbb", FACT_UNSUPPORTED, 1, 5},
+	{"one of six may be bad", 5, 6, "ggbggg", FACT_SUPPORTED, 5, 1},
+	{"two may not", 5, 6, "ggbbgg", FACT_PARTIAL, 4, 2},
+	{"what is older than m calls is gone", 5, 6, "bbbbbggggg", FACT_SUPPORTED, 5, 5},
+	{"no sooner", 5, 6, "bbbbbgggg", FACT_PARTIAL, 4, 5},
+	{"of a wider window", 2, 4, "bggb", FACT_UNSUPPORTED, 2, 2},
+	{"of a narrower one", 2, 2, "bgb", FACT_PARTIAL, 1, 2},
+	{"m below n is n", 3, 2, "bbb", FACT_UNSUPPORTED, 0, 3},
+	{"never from one", 1, 1, "b", FACT_UNKNOWN, 0, 1},
+	{"one means two", 1, 1, "bb", FACT_UNSUPPORTED, 0, 2},
+	{"none: it only watches", 0, 6, "bbbbbbb", FACT_UNKNOWN, 0, 7},
+	{"n beyond what is kept", 40, 40, "bbbbbbbbbbbbbbbb", FACT_UNSUPPORTED, 0, 16},
+	{"a window beyond what is kept", 4, 40, "bbgg", FACT_PARTIAL, 2, 2},
+	{"a call has one word", 2, 6, "bBBBB", FACT_UNKNOWN, 0, 1},
+	{"good stays good", 2, 2, "gBgB", FACT_SUPPORTED, 2, 0},
+	{"good overrules bad", 2, 2, "bGbG", FACT_SUPPORTED, 2, 0},
+	{"one silence without life after it counts", 2, 3, "bs", FACT_UNSUPPORTED, 0, 2},
+	{"two count as one", 2, 3, "ss", FACT_UNKNOWN, 0, 2},
+	{"until there is life", 2, 3, "ssl", FACT_UNSUPPORTED, 0, 2},
+	{"or an outage, which takes them back", 2, 3, "ssol", FACT_UNKNOWN, 0, 0},
+	{"silence just after an outage is no word", 2, 3, "osss", FACT_UNKNOWN, 0, 0},
+	{"a refusal in an outage is one", 2, 3, "obb", FACT_UNSUPPORTED, 0, 2},
+};
+
+static void changes_are_new(void *ctx, const struct facts_change *change)
+{
+	enum fact_state *last = ctx;
+
+	assert_int_equal(change->from, *last);
+	assert_int_not_equal(change->to, *last);
+	*last = change->to;
+}
+
+static void windows_decide(void **state)
+{
+	static struct trunk_facts f;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(windows) / sizeof(*windows); i++) {
+		enum fact_state told = FACT_UNKNOWN;
+		struct facts_judge judge = {windows[i].n, windows[i].m, changes_are_new, &told};
+		const struct fact *fact = &f.all.facts[FACT_UPDATE];
+		struct facts_observation o = {.fact = FACT_UPDATE};
+		tick_t now = TICK_S(1000);
+
+		f = (struct trunk_facts){0};
+		for (const char *s = windows[i].seen; *s != '\0'; s++, now += TICK_S(10)) {
+			if (*s == 'l') {
+				trunk_facts_life(&f, &judge, now);
+				continue;
+			}
+			if (*s == 'o') {
+				trunk_facts_outage(&f, now);
+				continue;
+			}
+			o.call += *s >= 'a';
+			o.good = *s == 'g' || *s == 'G';
+			o.code = o.good ? 200 : *s == 's' ? 0 : 405;
+			o.since = now;
+			trunk_facts_observe(&f, &judge, &o, now);
+		}
+		if (fact->state != windows[i].state || told != windows[i].state ||
+		    fact->good != windows[i].good || fact->bad != windows[i].bad)
+			fail_msg("%s: %s, told %s, %u good, %u bad", windows[i].shows,
+				 trunk_facts_state_word((enum fact_state)fact->state),
+				 trunk_facts_state_word(told), (unsigned)fact->good,
+				 (unsigned)fact->bad);
+	}
+}
+
+// learn and learn_of of the trunk are the window: two of four, a good one and a doubtful between.
+static void window_is_configured(void **state)
+{
+	struct rig *rig = rig_new("learn: 2, learn_of: 4", "options_ping: 0");
+
+	(void)state;
+	call(rig, 0, 0, 0);
+	call(rig, 1, 200, 200);
+	assert_int_equal(state_of(rig, FACT_REFRESH), FACT_PARTIAL);
+	assert_int_equal(flags_of(rig, RIG_OUT) & TRUNK_LIVE_OBSERVE, 0);
+	call(rig, 2, 0, 0);
+	answered(rig, 99, 0);
+	assert_int_equal(state_of(rig, FACT_REFRESH), FACT_UNSUPPORTED);
+	assert_true(flags_of(rig, RIG_OUT) & TRUNK_LIVE_OBSERVE);
+	rig_free(rig);
+}
+
 static void learning_can_be_off(void **state)
 {
 	struct rig *rig = rig_new("learn: 0", "options_ping: 0");
@@ -373,6 +556,10 @@ int main(void)
 		cmocka_unit_test(min_se_is_offered_at_once),
 		cmocka_unit_test(boundary_gives_hint),
 		cmocka_unit_test(operator_decides),
+		cmocka_unit_test(peers_refreshes_teach),
+		cmocka_unit_test(unasked_timers_are_counted),
+		cmocka_unit_test(windows_decide),
+		cmocka_unit_test(window_is_configured),
 		cmocka_unit_test(learning_can_be_off),
 	};
 
