@@ -194,7 +194,10 @@ static uint16_t refresh_conflict(struct engine *e, const struct leg *leg,
 
 // A re-INVITE ordered while our UPDATE without SDP is unanswered takes its place: control has not
 // the time to wait for Timer F (short intervals). No offer is open, so nothing crosses (RFC 3311
-// s5.1); a late answer to the UPDATE is a stray response.
+// s5.1); a late answer to the UPDATE is a stray response. An UPDATE that crosses from the other leg
+// keeps its place, whatever the method. Method, offer and code are guards: control orders no other
+// method over an open UPDATE, hedges only one without SDP (control/pace.c), and a final answer
+// clears update_out.
 static void refresh_supersede(struct engine *e, struct leg *leg, enum refresh_method method)
 {
 	struct txn *t = leg->update_out != NO_TXN ? &e->txns[leg->update_out] : NULL;

@@ -198,6 +198,52 @@ static void expiries(void **state)
 	}
 }
 
+// Where the expiry finds a refresh that is due and not in flight, because control came late to it:
+// what is told is the last answer, silence, or that none was sent.
+static const struct {
+	const char *shows;
+	int code; // of the first attempt; -1: none yet, the bucket was empty
+	tick_t rtt;
+	unsigned cause;
+} late[] = {
+	{"refused, waits to try again", 491, TICK_MS(20), CAUSE_REFRESH_REJECTED},
+	{"glare seen here, waits", 491, 0, CAUSE_REFRESH_FAILURE},
+	{"no buffer, waits", 503, 0, CAUSE_SESSION_EXPIRED_LOCAL},
+	{"waits for the bucket", -1, 0, CAUSE_SESSION_EXPIRED_LOCAL},
+};
+
+static void expiry_of_a_late_refresh(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(late) / sizeof(*late); i++) {
+		struct rig *rig = rig_new("budget: 120", "options_ping: 0");
+		struct event due, event;
+		uint32_t sent;
+
+		do { // other legs take the tokens
+			sent = rig->n_orders;
+			due = rig_due(rig, 6 + sent);
+			rig_event(rig, &due);
+		} while (late[i].code < 0 && rig->n_orders != sent && sent < 100);
+		sent = rig->n_orders;
+		if (late[i].code >= 0) {
+			event = rig_done(rig, &due, REFRESH_UPDATE, (unsigned)late[i].code,
+					 late[i].rtt);
+			rig_event(rig, &event);
+		}
+		assert_int_equal(rig->n_orders, sent);
+		assert_true(rig_last(rig)->call == due.call || late[i].code < 0);
+		rig->now += RIG_LEFT; // no poll in between
+		event = expired(rig, &due, ST_ROLE_LOCAL);
+		control_event(rig->control, 0, &event, rig->now);
+		if (rig_last(rig)->type != ORDER_END_CALL || rig_last(rig)->call != due.call ||
+		    rig_last(rig)->end.cause != late[i].cause)
+			fail_msg("%s: order %u, %s", late[i].shows, rig_last(rig)->type,
+				 cause_word((enum cause)rig_last(rig)->end.cause));
+		rig_free(rig);
+	}
+}
+
 static const struct {
 	const char *shows;
 	unsigned code, cause;
@@ -458,6 +504,7 @@ int main(void)
 		cmocka_unit_test(glare_backs_off),
 		cmocka_unit_test(peer_refresh_cancels_retry),
 		cmocka_unit_test(expiries),
+		cmocka_unit_test(expiry_of_a_late_refresh),
 		cmocka_unit_test(last_rung_decides),
 		cmocka_unit_test(silent_update_never_costs_the_call),
 		cmocka_unit_test(silent_update_at_90_s),
