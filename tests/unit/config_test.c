@@ -289,23 +289,31 @@ static void many_trunks(void **)
 // What --check says of memory is not less than what workers take, and not much more.
 static void memory(void **)
 {
-	static const uint32_t calls[] = {1000, 20000, 100000, 1000000};
+	static const struct {
+		uint32_t calls, transactions, leg_text; // 0 transactions: derived
+	} rows[] = {
+		{1000, 0, 2048}, {20000, 0, 2048},  {100000, 0, 2048},	   {1000000, 0, 2048},
+		{20000, 0, 512}, {20000, 0, 65536}, {20000, 200000, 2048}, {20000, 2000, 2048},
+	};
 
-	for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-		uint32_t n = calls[i], transactions = n > 65536 ? n : n * 8 < 65536 ? n * 8 : 65536;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint32_t n = rows[i].calls, derived = n > 65536 ? n : n * 8 < 65536 ? n * 8 : 65536;
+		uint32_t transactions = rows[i].transactions != 0 ? rows[i].transactions : derived;
 		struct engine_params params = {.calls = n, .transactions = transactions};
-		uint64_t real = engine_footprint(&params) + 2ull * n * 2048 +
+		uint64_t real = engine_footprint(&params) + 2ull * n * rows[i].leg_text +
 				transactions / 2 * 2400ull + transactions / 16 * 16800ull;
 		struct config *c;
 		uint64_t said;
 		char text[2048];
 
-		snprintf(text, sizeof(text), "system: { capacity: { calls: %u } }\n%s", n, base);
+		snprintf(text, sizeof(text),
+			 "system: { capacity: { calls: %u, transactions: %u, leg_text: %u } }\n%s",
+			 n, rows[i].transactions, rows[i].leg_text, base);
 		c = load(text, NULL);
 		said = config_memory(c) - (64ull << 20);
 		if (said < real || said > real + real / 4)
-			fail_msg("%u calls: %llu said, %llu taken", n, (unsigned long long)said,
-				 (unsigned long long)real);
+			fail_msg("row %u: %u calls: %llu said, %llu taken", i, n,
+				 (unsigned long long)said, (unsigned long long)real);
 		config_free(c);
 	}
 }
