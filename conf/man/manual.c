@@ -56,12 +56,20 @@ static const char ctl_tail[] =
 	"0 done, 1 refused (the reason is on standard error), 2 usage, 3 verge is not running or "
 	"its socket may not be opened.\n"
 	".SH EXAMPLES\n"
-	"Why did a call end, or when would it:\n"
+	"What ends a call that is up, and when (its Call\\-ID is the last column of calls):\n"
 	".PP\n"
 	".RS\n"
 	"vergectl calls \\-\\-trunk carrier \\-\\-over 900\n"
 	".br\n"
 	"vergectl why 3848276298220188511@192.0.2.10\n"
+	".RE\n"
+	".PP\n"
+	"Why the last calls of a trunk ended, and what to tell its owner:\n"
+	".PP\n"
+	".RS\n"
+	"vergectl cdr tail \\-\\-trunk carrier\n"
+	".br\n"
+	"vergectl trunk carrier report \\-\\-format markdown\n"
 	".RE\n"
 	".SH SEE ALSO\n"
 	".BR verge (8),\n"
@@ -196,6 +204,7 @@ int main(int argc, char **argv)
 		fputs(ctl_head, stdout);
 #define COMMAND(id, words, help) put_command(words, help);
 #include "control/commands.def"
+		put_command("help [COMMAND]", "the commands, or what one of them does");
 		fputs(ctl_tail, stdout);
 	} else {
 		fputs("usage: manual yaml|vergectl\n", stderr);
