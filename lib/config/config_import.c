@@ -61,15 +61,17 @@ void config_import_free(struct config_import *import)
 	free(import);
 }
 
-bool config_import_try(struct slice yaml, char fault[240])
+bool config_import_try(struct config_import *import, struct slice yaml, char fault[240])
 {
 	struct config_errors errors = {0};
 	struct config_loader l = {.r = {.errors = &errors}};
 	struct config_rules_from from = {.l = &l};
 	struct rule_set set = {.name = SLICE_LIT("import")};
+	struct rule_variables known = import->variables;
 	struct config *c = calloc(1, sizeof(*c));
 	struct config_text *t = calloc(1, sizeof(*t));
 	const char *what;
+	uint32_t line;
 	bool good;
 
 	l.r.c = c;
@@ -79,6 +81,9 @@ bool config_import_try(struct slice yaml, char fault[240])
 	// without the path: it is the one rule's
 	snprintf(fault, 240, "%s",
 		 strchr(what, ' ') != NULL && what[0] == '[' ? strchr(what, ' ') + 1 : what);
+	good = good && rule_check_variables(&known, &set.rules[0], &line, fault);
+	if (good)
+		import->variables = known;
 	config_load_release(t);
 	free(c);
 	config_errors_free(&errors);

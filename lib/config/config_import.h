@@ -4,6 +4,7 @@
 #pragma once
 
 #include "config/config_load.h"
+#include "rules/rule_check.h"
 
 #define CONFIG_IMPORT_MAX_RULES 4096 // of a file; what is beyond it is refused
 
@@ -19,6 +20,7 @@ struct config_import {
 	struct config_errors notes; // errors: not carried over; warnings: what differs
 	struct config_import_rule rules[CONFIG_IMPORT_MAX_RULES];
 	uint32_t n_rules;
+	struct rule_variables variables; // captured so far
 };
 
 // A regular file into malloc'ed memory, to be freed also on errors. -errno, -EFBIG.

@@ -128,7 +128,7 @@ void import_rule_end(struct import_rule *r)
 	put_rule(r);
 	if (import->yaml.full)
 		return;
-	if (config_import_try(slice_from(outbuf_slice(&import->yaml), from), fault)) {
+	if (config_import_try(import, slice_from(outbuf_slice(&import->yaml), from), fault)) {
 		import->rules[import->n_rules++] = (struct config_import_rule){r->line, line};
 		return;
 	}

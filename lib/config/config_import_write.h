@@ -53,8 +53,9 @@ void import_rule_literal(struct outbuf *pcre, struct slice text);
 // A comment line over the rules that follow.
 void import_comment(struct config_import *import, const char *what, struct slice id,
 		    struct slice name);
-// Whether a list of rules in YAML is one that verge takes; fault says why not.
-bool config_import_try(struct slice yaml, char fault[240]);
+// Whether a list of one rule in YAML is one that verge takes behind the rules so far; fault says
+// why not.
+bool config_import_try(struct config_import *import, struct slice yaml, char fault[240]);
 
 // The two formats.
 int config_smc_convert(struct config_import *import, struct slice text);

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 
+#include "rules/variable.h"
+
 const struct rules_arg config_rules_args[] = {
 #define RULE_ARG(act, word, kind_of, field, how)        \
 	{.key = (word),                                 \
@@ -42,6 +44,7 @@ int config_rules_change(enum rules_arg_type type)
 	case RULES_ARG_TEXT:
 	case RULES_ARG_REGEX:
 	case RULES_ARG_CODE:
+	case RULES_ARG_VARIABLE:
 	case RULES_ARG_TOKENS:
 	case RULES_ARG_PARAMS:
 	case RULES_ARG_WHICH:
@@ -193,6 +196,18 @@ static int read_header(struct config_loader *l, const yaml_node_t *node, bool ur
 	return 0;
 }
 
+static int read_variable(struct config_loader *l, const yaml_node_t *node, uint8_t *variable)
+{
+	struct slice name = node->type == YAML_SCALAR_NODE ? config_node_text(node) : SLICE_NONE;
+
+	*variable = (uint8_t)variable_of(name);
+	if (*variable != 0)
+		return 0;
+	config_value_fault(&l->r, "is \"%.*s\"; a variable is one of u01 to u99",
+			   (int)(name.len < 40 ? name.len : 40), name.p);
+	return -EINVAL;
+}
+
 static int read_flag(struct config_loader *l, const yaml_node_t *node)
 {
 	if (node->type == YAML_SCALAR_NODE && slice_eq(config_node_text(node), SLICE_LIT("true")))
@@ -220,6 +235,8 @@ static int read_arg(struct config_loader *l, const struct rules_arg *arg, const 
 		return config_rules_text(l, node, true, field);
 	case RULES_ARG_CODE:
 		return read_code(l, node, field);
+	case RULES_ARG_VARIABLE:
+		return read_variable(l, node, field);
 	case RULES_ARG_TOKENS:
 		return read_tokens(l, node, arg->offset == offsetof(struct rule_action, add), a);
 	case RULES_ARG_PARAMS:
@@ -397,10 +414,9 @@ int config_rules_read_action(struct config_loader *l, const yaml_node_t *node,
 		rc = -EINVAL;
 	} else {
 		action->kind = (uint8_t)kind;
-		if (kind == RULE_DO_DELETE || kind == RULE_DO_SUBSTITUTE) {
+		if (kind == RULE_DO_DELETE || kind == RULE_DO_SUBSTITUTE)
 			action->which = RULE_ALL_OF;
-			action->any_case = true;
-		}
+		action->any_case = action->which == RULE_ALL_OF || kind == RULE_DO_CAPTURE;
 		rc = read_value(l, value, action);
 	}
 	config_node_pop(&l->r, old);

@@ -126,8 +126,23 @@ static bool only_in(const struct rule *r)
 
 // Reject and drop act on what arrives only, and config_rules_check_chain() keeps rules that have
 // them out of the lists `out`: so the direction need not be looked at here.
+static void check_variables(struct config_loader *l, const struct rule_set *set)
+{
+	struct rule_variables known = {0};
+	char fault[RULE_FAULT_MAX];
+	uint32_t line = 0;
+
+	for (uint32_t i = 0; i < set->n_rules; i++)
+		if (!rule_check_variables(&known, &set->rules[i], &line, fault)) {
+			l->r.line = line;
+			config_value_fault(&l->r, "has the rule " SLICE_FMT ": %s",
+					   SLICE_ARG(set->rules[i].name), fault);
+		}
+}
+
 void config_rules_check_set(struct config_loader *l, const struct rule_set *set)
 {
+	check_variables(l, set);
 	for (uint32_t i = 0; i < set->n_rules; i++) {
 		const struct rule *first = &set->rules[i];
 		int end = ends_with(first);

@@ -336,6 +336,11 @@ static void print_arg(struct outbuf *out, const struct rules_arg *arg, const str
 	case RULES_ARG_CODE:
 		outbuf_put_u64(out, a->code);
 		break;
+	case RULES_ARG_VARIABLE:
+		outbuf_put_char(out, 'u');
+		outbuf_put_char(out, (char)('0' + a->variable / 10));
+		outbuf_put_char(out, (char)('0' + a->variable % 10));
+		break;
 	case RULES_ARG_TOKENS:
 		if (arg->offset == offsetof(struct rule_action, add))
 			print_tokens(out, a->add, a->n_add);

@@ -7,6 +7,7 @@
 // read over. INVITE is the one that begins a dialog, REINVITE one inside, as IOS has it.
 #include "config/config_import_write.h"
 #include "rules/rule_check.h"
+#include "rules/variable.h"
 
 #define MAX_WORDS 16
 
@@ -162,24 +163,17 @@ static struct slice without_name(struct slice text, struct slice header)
 	return text;
 }
 
-static bool has_variable(struct slice text)
-{
-	for (uint32_t i = 0; i + 1 < text.len; i++)
-		if (text.p[i] == '\\' && text.p[i + 1] == 'u')
-			return true;
-	return false;
-}
-
-// `with` knows \0 to \9 and \\ only.
+// `with` knows \0 to \9, \u01 to \u99 and \\ only.
 static bool good_text(struct import_rule *r, struct slice text)
 {
 	for (uint32_t i = 0; i < text.len; i++) {
-		if (text.p[i] != '\\')
+		if (text.p[i] != '\\' || variable_at(text, i) != 0)
 			continue;
 		i++;
 		if (i < text.len && (text.p[i] == '\\' || (text.p[i] >= '0' && text.p[i] <= '9')))
 			continue;
-		import_rule_refuse(r, "the text has a backslash that is none of \\1 to \\9");
+		import_rule_refuse(r, "the text has a backslash that is none of \\1 to \\9 and "
+				      "\\u01 to \\u99");
 		return false;
 	}
 	return true;
@@ -225,13 +219,61 @@ static bool is_host(struct slice s)
 	return s.len != 0 && slice_find(s, '.') > 0;
 }
 
+// "METHOD sip:..." as the Request-URI that verge has.
+static struct slice without_method(struct slice text)
+{
+	struct slice s = text.len != 0 && text.p[0] == '^' ? slice_from(text, 1) : text;
+	int64_t space = slice_find(s, ' ');
+	enum sip_method method =
+		space > 0 ? sip_method_of(slice_first(s, (uint32_t)space)) : SIP_METHOD_NONE;
+
+	return method != SIP_METHOD_NONE && method != SIP_METHOD_OTHER
+		       ? slice_skip_lws(slice_from(s, (uint32_t)space))
+		       : text;
+}
+
+// ".*@(.*)" to "INVITE sip:USER@\1", and "sip:(.*)@" to "sip:USER@": the user, empty if it is
+// neither.
+static struct slice user_of(struct slice pattern, struct slice with)
+{
+	static const struct slice rest[] = {SLICE_LIT(".*@(.*)"), SLICE_LIT("sip:.*@(.*)")},
+				  user[] = {SLICE_LIT("sip:(.*)@"), SLICE_LIT("sip:.*@")},
+				  scheme = SLICE_LIT("sip:");
+	bool all = false, only = false;
+	struct slice s = without_method(with);
+	int64_t at = slice_find(s, '@');
+
+	pattern = without_method(pattern);
+	for (size_t i = 0; i < 2; i++) {
+		all |= slice_eq(pattern, rest[i]);
+		only |= slice_eq(pattern, user[i]);
+	}
+	if (!slice_starts_with(s, scheme) || at < 0 ||
+	    !((all && slice_eq(slice_from(s, (uint32_t)at), SLICE_LIT("@\\1"))) ||
+	      (only && (uint32_t)at + 1 == s.len)))
+		return SLICE_NONE;
+	return slice_from(slice_first(s, (uint32_t)at), scheme.len);
+}
+
 static void modify_uri(struct import_rule *r, struct slice pattern, struct slice with)
 {
+	struct slice user = user_of(pattern, with);
 	struct outbuf *o;
 
+	for (uint32_t i = 0; i < user.len; i++)
+		if (user.p[i] == '\\' && variable_at(user, i) == 0)
+			user = SLICE_NONE; // a group of the old user
+	if (user.len != 0) {
+		o = import_rule_do(r, "uri");
+		outbuf_put_lit(o, "{ header: Request-URI");
+		import_rule_text(o, "user", user);
+		outbuf_put_lit(o, " }");
+		return;
+	}
 	if (!is_host(pattern) || !is_host(with)) {
-		import_rule_refuse(r, "SIP-Req-URI: only \"host\" \"host\" is carried over; write "
-				      "an action uri for Request-URI");
+		import_rule_refuse(r, "SIP-Req-URI: only \"host\" \"host\" and \".*@(.*)\" "
+				      "\"INVITE sip:USER@\\1\" are carried over; write an action "
+				      "uri for Request-URI");
 		return;
 	}
 	import_rule_differs(r, "the host of the Request-URI is set whatever it was");
@@ -269,11 +311,6 @@ static void modify(struct import_rule *r, struct words *w, struct slice name, st
 	with = next_word(w);
 	if (is_sips(r, pattern))
 		return;
-	if (has_variable(with)) {
-		import_rule_refuse(r, "the text takes a variable \\uNN of another header, which "
-				      "rules do not have");
-		return;
-	}
 	if (!good_text(r, with))
 		return;
 	if (is_word(name, "SIP-StatusLine")) {
@@ -330,18 +367,60 @@ static void add(struct import_rule *r, struct words *w, struct slice header)
 	}
 }
 
+// copy "pattern" uNN: the part in brackets, for later lines on the same message.
+static void copy(struct import_rule *r, struct words *w, struct slice name, struct slice header)
+{
+	bool uri = is_word(name, "SIP-Req-URI");
+	struct slice pattern, variable;
+	uint8_t text[1200];
+	struct outbuf pcre = outbuf_of(text, sizeof(text)), *o;
+
+	if (is_word(name, "SIP-StatusLine")) {
+		import_rule_refuse(r, "the status line cannot be copied from");
+		return;
+	}
+	if (w->n - w->at != 2) {
+		import_rule_refuse(r, "copy takes a regular expression in quotes and a variable, "
+				      "u01 to u99");
+		return;
+	}
+	pattern = next_word(w);
+	variable = next_word(w);
+	pattern = uri ? without_method(pattern) : without_name(pattern, header);
+	if (variable_of(variable) == 0) {
+		import_rule_refuse(r, "\"%.*s\" is no variable; it must be u01 to u99",
+				   (int)(variable.len < 40 ? variable.len : 40), variable.p);
+		return;
+	}
+	if (!import_rule_regex(r, pattern, &pcre))
+		return;
+	if (pcre.full) {
+		import_rule_refuse(r, "the regular expression is too long");
+		return;
+	}
+	o = import_rule_do(r, "capture");
+	outbuf_put_char(o, '{');
+	import_rule_text(o, "header", uri ? SLICE_LIT("Request-URI") : header);
+	import_rule_text(o, "match", outbuf_slice(&pcre));
+	outbuf_put_lit(o, ", as: ");
+	outbuf_put_slice(o, variable);
+	outbuf_put_lit(o, ", case: exact }");
+}
+
 static void put_action(struct import_rule *r, struct words *w)
 {
 	struct slice place = next_word(w), name = next_word(w), what = next_word(w);
 	struct slice header = header_name(name);
 	bool line = is_word(name, "SIP-StatusLine") || is_word(name, "SIP-Req-URI");
 
-	if (!is_word(place, "sip-header"))
+	if (is_word(place, "peer-header"))
+		import_rule_refuse(r, "peer-header copies from the message of the other leg: rules "
+				      "see one message, the one that they change");
+	else if (!is_word(place, "sip-header"))
 		import_rule_refuse(r, "%.*s: rules change headers, not bodies",
 				   (int)(place.len < 40 ? place.len : 40), place.p);
 	else if (is_word(what, "copy"))
-		import_rule_refuse(r, "copy puts a part of one header into a variable, which rules "
-				      "do not have");
+		copy(r, w, name, header);
 	else if (is_word(what, "modify"))
 		modify(r, w, name, header);
 	else if (line)

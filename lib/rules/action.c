@@ -24,15 +24,15 @@ static bool delete (struct run *r, const struct rule_action *a, const struct reg
 	return true;
 }
 
-static bool set(struct draft *d, const struct rule_action *a)
+static bool set(struct draft *d, const struct rule_action *a, struct slice value)
 {
 	int first = draft_find(d, &a->header, 0);
 
 	if (first < 0) {
-		draft_add(d, &a->header, a->text);
+		draft_add(d, &a->header, value);
 		return true;
 	}
-	draft_set_value(d, (uint32_t)first, a->text);
+	draft_set_value(d, (uint32_t)first, value);
 	for (int i = draft_find(d, &a->header, (uint32_t)first + 1); i >= 0;
 	     i = draft_find(d, &a->header, (uint32_t)i + 1))
 		draft_delete(d, (uint32_t)i);
@@ -124,12 +124,14 @@ bool action_do(struct run *r, const struct code *code, uint32_t action)
 	case RULE_DO_DELETE:
 		return delete (r, a, re);
 	case RULE_DO_ADD:
-		draft_add(d, &a->header, a->text);
+		draft_add(d, &a->header, action_expand(r, a->text));
 		return true;
 	case RULE_DO_SET:
-		return set(d, a);
+		return set(d, a, action_expand(r, a->text));
 	case RULE_DO_SUBSTITUTE:
 		return action_substitute(r, a, re);
+	case RULE_DO_CAPTURE:
+		return action_capture(r, a, re);
 	case RULE_DO_RENAME:
 		return rename_all(d, a);
 	case RULE_DO_OPTION:
@@ -137,7 +139,7 @@ bool action_do(struct run *r, const struct code *code, uint32_t action)
 	case RULE_DO_NUMBER:
 		return action_number(d, a);
 	case RULE_DO_URI:
-		return action_uri(d, a);
+		return action_uri(r, a);
 	case RULE_DO_STATUS:
 		return status(d, a);
 	case RULE_DO_REJECT:

@@ -10,12 +10,19 @@
 
 // --- substitution
 
-// `with`, whose \0 to \9 are what the groups matched.
-static void put_with(struct outbuf *o, struct slice with, const struct regex_match *match)
+// `with`, whose \0 to \9 are what the groups matched, \u01 to \u99 what variables hold.
+static void put_with(struct outbuf *o, struct slice with, const struct regex_match *match,
+		     const struct variables *variables)
 {
 	for (uint32_t i = 0; i < with.len; i++) {
+		unsigned number = variable_at(with, i);
 		uint8_t c = with.p[i];
 
+		if (number != 0) {
+			outbuf_put_slice(o, variables_get(variables, number));
+			i += VARIABLE_NAME - 1;
+			continue;
+		}
 		if (c != '\\' || i + 1 == with.len) {
 			outbuf_put_char(o, (char)c);
 			continue;
@@ -47,7 +54,7 @@ static int substitute_value(struct run *r, const struct rule_action *a, const st
 		from = (uint32_t)(match.group[0].p - value->p);
 		to = from + match.group[0].len;
 		outbuf_put(&d->text, value->p + at, from - at);
-		put_with(&d->text, a->text, &match);
+		put_with(&d->text, a->text, &match, &r->user->variables);
 		if (to == from && to < value->len) // an empty match: go on behind the next byte
 			outbuf_put(&d->text, value->p + to, 1);
 		at = to == from ? to + 1 : to;
@@ -84,6 +91,56 @@ bool action_substitute(struct run *r, const struct rule_action *a, const struct 
 			break;
 	}
 	return true;
+}
+
+// --- variables
+
+struct slice action_expand(struct run *r, struct slice text)
+{
+	struct draft *d = &r->user->draft;
+	uint32_t begin = draft_text_begin(d), from = 0, at = 0;
+	unsigned number;
+
+	if (slice_find(text, '\\') < 0)
+		return text;
+	while ((number = variable_next(text, false, &at)) != 0) {
+		outbuf_put(&d->text, text.p + from, at - VARIABLE_NAME - from);
+		outbuf_put_slice(&d->text, variables_get(&r->user->variables, number));
+		from = at;
+	}
+	if (from == 0)
+		return text;
+	outbuf_put_slice(&d->text, slice_from(text, from));
+	return draft_text_take(d, begin);
+}
+
+// 1: it matched, and the variable has it; 0: it did not; -1: given up, or too long.
+static int capture_value(struct run *r, const struct rule_action *a, const struct regex *re,
+			 struct slice value)
+{
+	struct regex_match match;
+	int rc = regex_find(re, r->user->regex, value, 0, &match);
+
+	if (rc < 0)
+		r->gave_up++;
+	if (rc != 1)
+		return rc < 0 ? -1 : 0;
+	return variables_set(&r->user->variables, a->variable, match.group[regex_groups(re) != 0])
+		       ? 1
+		       : -1;
+}
+
+bool action_capture(struct run *r, const struct rule_action *a, const struct regex *re)
+{
+	struct draft *d = &r->user->draft;
+	int rc = 0;
+
+	if (a->request_uri)
+		return !sip_msg_is_request(d->msg) || capture_value(r, a, re, d->uri) >= 0;
+	for (int i = draft_find(d, &a->header, 0); i >= 0 && rc == 0;
+	     i = draft_find(d, &a->header, (uint32_t)i + 1))
+		rc = capture_value(r, a, re, d->field[i].value);
+	return rc >= 0;
 }
 
 // --- numbers
@@ -318,7 +375,7 @@ static bool request_uri(struct draft *d, const struct rule_action *a)
 
 // The URI of the first value of a header; what stands around it stays. Without brackets the URI's
 // parameters would be the header's: it gets some.
-bool action_uri(struct draft *d, const struct rule_action *a)
+static bool header_uri(struct draft *d, const struct rule_action *a)
 {
 	uint32_t begin = draft_text_begin(d);
 	struct slice value, first, rest;
@@ -326,8 +383,6 @@ bool action_uri(struct draft *d, const struct rule_action *a)
 	struct sip_uri uri;
 	int at;
 
-	if (a->request_uri)
-		return request_uri(d, a);
 	at = draft_find(d, &a->header, 0);
 	if (at < 0)
 		return true;
@@ -351,4 +406,23 @@ bool action_uri(struct draft *d, const struct rule_action *a)
 	outbuf_put_slice(&d->text, rest);
 	draft_set_value(d, (uint32_t)at, draft_text_take(d, begin));
 	return true;
+}
+
+// What variables make of a user or host has to be one: an empty one would send the call elsewhere.
+bool action_uri(struct run *r, const struct rule_action *a)
+{
+	struct draft *d = &r->user->draft;
+	struct slice user = action_expand(r, a->user), host = action_expand(r, a->host);
+	struct rule_action own;
+
+	if (user.p != a->user.p || host.p != a->host.p) {
+		if ((user.p != a->user.p && (user.len == 0 || !rule_check_user(user))) ||
+		    (host.p != a->host.p && !rule_check_host(host)))
+			return false;
+		own = *a;
+		own.user = user;
+		own.host = host;
+		a = &own;
+	}
+	return a->request_uri ? request_uri(d, a) : header_uri(d, a);
 }

@@ -13,6 +13,7 @@
 #include "rules/draft.h"
 #include "rules/regex.h"
 #include "rules/rules.h"
+#include "rules/variable.h"
 
 #define PROGRAM_NO_ATOM	 UINT16_MAX
 #define PROGRAM_NO_HEAD	 UINT8_MAX
@@ -78,6 +79,8 @@ struct user {
 	uint64_t candidates[RULE_MAX_RULES / 64];
 	struct draft draft;
 	struct draft saved; // before the rule that is being applied
+	uint16_t set;	    // whose variables these are
+	struct variables variables, saved_variables;
 	alignas(64) uint8_t text[PROGRAM_TEXT];
 };
 
@@ -137,7 +140,10 @@ bool eval_number(struct slice value, uint64_t *number, uint32_t *digits);
 bool action_do(struct run *r, const struct code *code, uint32_t action);
 bool action_timer(struct run *r, const struct rule_action *a);
 bool action_substitute(struct run *r, const struct rule_action *a, const struct regex *re);
-bool action_uri(struct draft *d, const struct rule_action *a);
+bool action_capture(struct run *r, const struct rule_action *a, const struct regex *re);
+bool action_uri(struct run *r, const struct rule_action *a);
+// A text with what its variables hold, in the draft's room.
+struct slice action_expand(struct run *r, struct slice text);
 bool action_number(struct draft *d, const struct rule_action *a);
 bool action_option(struct draft *d, const struct rule_header *h, const struct slice *add,
 		   uint32_t n_add, const struct slice *remove, uint32_t n_remove);

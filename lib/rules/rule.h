@@ -19,6 +19,9 @@
 #define RULE_MAX_CHAIN	 64   // sets of one trunk and direction
 #define RULE_MAX_LABEL	 63   // bytes of a tag: letters, digits, '_', '-', '.'
 
+#define RULE_MAX_VARIABLES 99  // \u01 to \u99
+#define RULE_MAX_VARIABLE  512 // bytes that one may hold
+
 enum rule_cond_kind {
 #define RULE_COND(id, key, args) RULE_COND_##id,
 #include "rules/rule.def"
@@ -91,8 +94,9 @@ struct rule_action {
 	uint8_t refresher; // enum rule_refresher
 	uint16_t nth;	   // from 1, of RULE_NTH
 	uint16_t code;
-	bool request_uri; // URI: the Request-URI instead of a header
-	bool any_case;	  // SUBSTITUTE, DELETE: case of match does not count
+	bool request_uri; // URI, CAPTURE: the Request-URI instead of a header
+	bool any_case;	  // SUBSTITUTE, DELETE, CAPTURE: case of match does not count
+	uint8_t variable; // CAPTURE: 1 to 99
 	struct rule_header header, to_header;
 	struct slice text;
 	struct slice match;	 // a regular expression

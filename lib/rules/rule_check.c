@@ -8,6 +8,7 @@
 
 #include "classify/classify.h"
 #include "rules/regex.h"
+#include "rules/variable.h"
 #include "sip/chars.h"
 
 __attribute__((format(printf, 2, 3))) static bool wrong(char *fault, const char *fmt, ...)
@@ -196,13 +197,13 @@ static bool check_pattern_of(const struct rule_action *a, char *fault)
 	groups = regex_groups(re);
 	regex_free(re);
 	for (uint32_t i = 0; a->kind == RULE_DO_SUBSTITUTE && i < a->text.len; i++) {
-		if (a->text.p[i] != '\\')
+		if (a->text.p[i] != '\\' || variable_at(a->text, i) != 0)
 			continue;
 		i++;
 		if (i == a->text.len ||
 		    (a->text.p[i] != '\\' && !sip_chars_is(a->text.p[i], SIP_CHARS_DIGIT)))
-			return wrong(fault, "a backslash in `with` is \\0 to \\9, or \\\\ for "
-					    "itself");
+			return wrong(fault, "a backslash in `with` is \\0 to \\9, \\u01 to "
+					    "\\u99, or \\\\ for itself");
 		if (a->text.p[i] != '\\' && (unsigned)(a->text.p[i] - '0') > groups)
 			return wrong(fault, "\\%c has no group: the pattern has %u", a->text.p[i],
 				     groups);
@@ -247,13 +248,30 @@ static bool is_uri_text(struct slice s)
 	return s.len <= RULE_MAX_TEXT;
 }
 
+bool rule_check_user(struct slice user)
+{
+	return is_uri_text(user) && slice_find(user, ':') < 0;
+}
+
+bool rule_check_host(struct slice host)
+{
+	return host.len != 0 && is_uri_text(host);
+}
+
+static bool has_variable(struct slice text)
+{
+	uint32_t at = 0;
+
+	return variable_next(text, false, &at) != 0;
+}
+
 static bool check_uri(const struct rule_action *a, char *fault)
 {
 	if (a->user.p == NULL && a->host.p == NULL && a->n_params == 0)
 		return wrong(fault, "uri changes nothing: give user, host or param");
-	if (a->user.p != NULL && (!is_uri_text(a->user) || slice_find(a->user, ':') >= 0))
+	if (a->user.p != NULL && !rule_check_user(a->user))
 		return wrong(fault, "user may not hold spaces or any of <>@\",;?:");
-	if (a->host.p != NULL && (a->host.len == 0 || !is_uri_text(a->host)))
+	if (a->host.p != NULL && !rule_check_host(a->host))
 		return wrong(fault, "host is empty or holds spaces or any of <>@\",;?");
 	if (a->n_params > RULE_MAX_PARAMS)
 		return wrong(fault, "more than %d parameters", RULE_MAX_PARAMS);
@@ -261,7 +279,20 @@ static bool check_uri(const struct rule_action *a, char *fault)
 		if (!is_token(a->params[i].name) || !is_uri_text(a->params[i].value))
 			return wrong(fault, "parameter '" SLICE_FMT "' or its value is no token",
 				     SLICE_ARG(a->params[i].name));
+	for (uint32_t i = 0; i < a->n_params; i++)
+		if (has_variable(a->params[i].value))
+			return wrong(fault, "param takes no variable: user and host do");
 	return a->request_uri || check_header(&a->header, a, fault);
+}
+
+// Reading touches nothing: any header will do.
+static bool check_capture(const struct rule_action *a, char *fault)
+{
+	if (!a->request_uri && (!is_token(a->header.name) || a->header.name.len > 64))
+		return wrong(fault, "'" SLICE_FMT "' is no header name", SLICE_ARG(a->header.name));
+	if (a->variable == 0 || a->variable > RULE_MAX_VARIABLES)
+		return wrong(fault, "a variable is u01 to u%d", RULE_MAX_VARIABLES);
+	return check_pattern_of(a, fault);
 }
 
 static bool check_change(const struct rule_action *a, uint32_t least, char *fault)
@@ -293,6 +324,8 @@ static bool check_code(const struct rule_action *a, uint16_t least, char *fault)
 	if (a->code < least || a->code > 699)
 		return wrong(fault, "%s takes a code from %u to 699", rule_action_key(a->kind),
 			     least);
+	if (has_variable(a->text))
+		return wrong(fault, "reason takes no variable: add, set, substitute and uri do");
 	return check_value("reason", a->text, true, fault);
 }
 
@@ -321,6 +354,8 @@ bool rule_check_action(const struct rule_action *a, char fault[RULE_FAULT_MAX])
 	case RULE_DO_SUBSTITUTE:
 		return check_header(&a->header, a, fault) &&
 		       check_value("with", a->text, true, fault) && check_pattern_of(a, fault);
+	case RULE_DO_CAPTURE:
+		return check_capture(a, fault);
 	case RULE_DO_RENAME:
 		return check_header(&a->header, a, fault) && check_header(&a->to_header, a, fault);
 	case RULE_DO_OPTION:

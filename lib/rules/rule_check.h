@@ -16,6 +16,19 @@ bool rule_check_action(const struct rule_action *action, char fault[RULE_FAULT_M
 // Also everything inside; *line is where the fault is.
 bool rule_check(const struct rule *rule, uint32_t *line, char fault[RULE_FAULT_MAX]);
 
+// The variables that rules of a set have captured so far, by number: on which kinds of messages.
+struct rule_variables {
+	uint8_t kinds[RULE_MAX_VARIABLES + 1]; // 1 << enum rule_kind
+};
+// The next rule of a set: whether what it writes as \u01 to \u99 has been captured before, on
+// messages of its kind; the first that was not is the fault. *known then has its captures, too.
+bool rule_check_variables(struct rule_variables *known, const struct rule *rule, uint32_t *line,
+			  char fault[RULE_FAULT_MAX]);
+
+// What may stand as user (an empty one: none) or host of a uri action. Any thread.
+bool rule_check_user(struct slice user);
+bool rule_check_host(struct slice host);
+
 // A regular expression: PCRE2 takes it, and Hyperscan takes what has to hold before it is tried.
 bool rule_check_pattern(struct slice pattern, bool any_case, char fault[RULE_FAULT_MAX]);
 

@@ -179,6 +179,10 @@ static bool apply_rule(struct run *r, const struct code *code, const char **why)
 
 	*why = NULL;
 	save(&u->saved, &u->draft);
+	if (u->set != code->set) // variables are a set's own
+		u->variables.n = 0;
+	u->set = code->set;
+	variables_copy(&u->saved_variables, &u->variables);
 	for (uint32_t i = 0; i < code->rule->n_actions && *why == NULL; i++)
 		if (!action_do(r, code, i))
 			*why = "an action cannot be done";
@@ -186,6 +190,7 @@ static bool apply_rule(struct run *r, const struct code *code, const char **why)
 		*why = legal_fault(r);
 	if (*why != NULL) {
 		save(&u->draft, &u->saved);
+		variables_copy(&u->variables, &u->saved_variables);
 		u->result = before;
 		return false;
 	}
@@ -241,6 +246,7 @@ static void begin(struct run *r)
 	regex_scratch_reset(u->regex);
 	memset(&u->result, 0, sizeof(u->result));
 	u->result.code = r->facts->msg->status;
+	u->variables.n = 0;
 	u->dirty = 0;
 	u->last = UINT32_MAX;
 }

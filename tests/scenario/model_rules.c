@@ -72,6 +72,13 @@ static const char *const actions[] = {
 	"add: { header: Session-Expires, value: '90' }",
 	"set: { header: Subject, value: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab }",
 	"set: { header: Subject, value: aaa }",
+	"capture: { header: From, match: 'sip:(.*)@', as: u01 } }, { add: { header: X-Twice, "
+	"value: 'was \\u01' }",
+	"capture: { header: Session-Expires, match: '[0-9]+', as: u01 } }, { substitute: { header: "
+	"Session-Expires, match: '[0-9]+', with: '\\u01\\u01' }",
+	"capture: { header: Subject, match: '(a+)+$', as: u01 } }, { set: { header: Subject, "
+	"value: '\\u01\\u01\\u01\\u01' }",
+	"capture: { header: From, match: '.*', as: u01 } }, { uri: { header: To, user: '\\u01' }",
 	"rename: { header: Subject, to: X-Subject }",
 	"rename: { header: X-Subject, to: Min-SE }",
 	"uri: { header: To, user: '4711', param: { x: y } }",

@@ -16,6 +16,7 @@ struct reader {
 	struct arena *arena;
 	struct script *script;
 	int line;
+	const char *folder; // of the file, with its slash; empty: the present one
 	bool in_config;
 	int config_indent;
 	const char *details[DETAILS_MAX];
@@ -200,6 +201,16 @@ static bool read_header(struct reader *r, const char *line)
 	return true;
 }
 
+// $here is the folder of the case: where files stand that its configuration imports.
+static const char *with_folder(struct reader *r, const char *line)
+{
+	const char *at = strstr(line, "$here/");
+
+	return at == NULL ? line
+			  : arena_printf(r->arena, "%.*s%s%s", (int)(at - line), line, r->folder,
+					 at + strlen("$here/"));
+}
+
 static void read_line(struct reader *r, char *line)
 {
 	struct script *s = r->script;
@@ -216,7 +227,7 @@ static void read_line(struct reader *r, char *line)
 			add_step(r, line);
 	} else if (r->in_config) {
 		// below `config:` the text is YAML; its own indentation is kept
-		if (conf_line(s->conf, line) != 0)
+		if (conf_line(s->conf, with_folder(r, line)) != 0)
 			fail(r, "not a line of YAML that conf.h reads");
 	} else if (s->n_steps == 0) {
 		fail(r, "an indented line before the first step");
@@ -230,10 +241,11 @@ static void read_line(struct reader *r, char *line)
 	}
 }
 
-struct script *script_parse(struct arena *a, const char *name, const char *text)
+static struct script *script_parse(struct arena *a, const char *name, const char *folder,
+				   const char *text)
 {
 	struct script *s = arena_alloc(a, sizeof(*s));
-	struct reader r = {.arena = a, .script = s};
+	struct reader r = {.arena = a, .script = s, .folder = folder};
 
 	s->name = arena_strdup(a, name);
 	s->proves = s->shows = "";
@@ -264,7 +276,7 @@ struct script *script_read(struct arena *a, const char *path)
 	long size;
 
 	if (f == NULL) {
-		struct script *s = script_parse(a, name, "");
+		struct script *s = script_parse(a, name, "", "");
 
 		s->error = arena_printf(a, "%s: cannot be read (errno %d)", path, errno);
 		return s;
@@ -275,5 +287,5 @@ struct script *script_read(struct arena *a, const char *path)
 	text = arena_alloc(a, (size_t)size + 1);
 	text[fread(text, 1, (size_t)size, f)] = '\0';
 	fclose(f);
-	return script_parse(a, name, text);
+	return script_parse(a, name, arena_strndup(a, path, (size_t)(base - path)), text);
 }

@@ -37,8 +37,6 @@ struct script {
 
 // Read a case from a file. Never NULL; look at error.
 struct script *script_read(struct arena *a, const char *path);
-// The same from memory.
-struct script *script_parse(struct arena *a, const char *name, const char *text);
 
 // Split at white space; "quoted words" stay one word, without the quotes. Returns the number of
 // words.

@@ -354,6 +354,14 @@ static void random_action(struct rule_action *a)
 		a->which = (uint8_t)draw(2);
 		a->any_case = draw(2) != 0;
 		break;
+	case RULE_DO_CAPTURE:
+		a->request_uri = draw(2) != 0;
+		if (!a->request_uri)
+			a->header = random_header();
+		a->match = random_pattern();
+		a->variable = (uint8_t)(1 + draw(RULE_MAX_VARIABLES));
+		a->any_case = draw(2) != 0;
+		break;
 	case RULE_DO_RENAME:
 		a->header = random_header();
 		a->to_header = random_header();
@@ -479,6 +487,7 @@ static void same_action(const struct rule_action *a, const struct rule_action *b
 	assert_int_equal(a->nth, b->nth);
 	assert_int_equal(a->code, b->code);
 	assert_int_equal(a->request_uri, b->request_uri);
+	assert_int_equal(a->variable, b->variable);
 	assert_int_equal(a->any_case, b->any_case);
 	assert_int_equal(a->number, b->number);
 	assert_int_equal(a->header.id, b->header.id);

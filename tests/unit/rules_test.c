@@ -12,6 +12,7 @@
 
 #include "rules/regex.h"
 #include "rules/rules.h"
+#include "rules/variable.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -233,6 +234,82 @@ static void counters_go_on(void **)
 	rules_free(q);
 }
 
+// --- variables
+
+static void variables_are_found(void **)
+{
+	static const struct {
+		const char *shows, *text;
+		bool escapes;
+		unsigned first, second;
+	} rows[] = {
+		{"two", "\\u01-\\u99", false, 1, 99},
+		{"side by side", "\\u10\\u02", true, 10, 2},
+		{"at the end, cut", "\\u01\\u0", false, 1, 0},
+		{"00 is none", "\\u00\\u07", false, 7, 0},
+		{"one digit, or a letter", "\\u1 \\u0x \\U01", false, 0, 0},
+		{"a third digit is text", "\\u012", false, 1, 0},
+		{"a backslash escapes in with", "\\\\u01\\u02", true, 2, 0},
+		{"and does not in value", "\\\\u01\\u02", false, 1, 2},
+		{"a group before it", "\\1\\u03", true, 3, 0},
+		{"empty", "", true, 0, 0},
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct slice text = slice_of_str(rows[i].text);
+		uint32_t at = 0;
+		unsigned first = variable_next(text, rows[i].escapes, &at);
+		unsigned second = first != 0 ? variable_next(text, rows[i].escapes, &at) : 0;
+
+		if (first != rows[i].first || second != rows[i].second)
+			fail_msg("%s: %u %u", rows[i].shows, first, second);
+	}
+}
+
+// All 99 at once, each its own; the longest text, and one that is longer.
+static void variables_are_kept(void **)
+{
+	static struct variables v, copy;
+	static uint8_t text[RULE_MAX_VARIABLE + 1];
+
+	assert_int_equal(variables_get(&v, 1).len, 0);
+	for (unsigned i = 1; i <= RULE_MAX_VARIABLES; i++)
+		assert_true(variables_set(&v, i, slice_of(text, i)));
+	assert_false(variables_set(&v, 0, SLICE_NONE));
+	assert_false(variables_set(&v, RULE_MAX_VARIABLES + 1, SLICE_NONE));
+	assert_true(variables_set(&v, 50, slice_of(text, RULE_MAX_VARIABLE)));
+	assert_false(variables_set(&v, 51, slice_of(text, RULE_MAX_VARIABLE + 1)));
+	variables_copy(&copy, &v);
+	for (unsigned i = 1; i <= RULE_MAX_VARIABLES; i++)
+		assert_int_equal(variables_get(&copy, i).len, i == 50 ? RULE_MAX_VARIABLE : i);
+}
+
+// What one set has captured is nothing to the next one, in whichever order they are applied.
+static void variables_are_of_one_set(void **)
+{
+	static const struct rule_action capture = {.kind = RULE_DO_CAPTURE,
+						   .header = {S("From"), SIP_H_FROM},
+						   .match = S("sip:"),
+						   .variable = 1};
+	static const struct rule_action add = {
+		.kind = RULE_DO_ADD, .header = {S("Y"), SIP_H_OTHER}, .text = S("<\\u01>")};
+	static const struct rule first[] = {{.name = S("a"), .actions = &capture, .n_actions = 1},
+					    {.name = S("b"), .actions = &add, .n_actions = 1}};
+	static const struct rule_set pair[] = {{.name = S("s"), .rules = first, .n_rules = 2},
+					       {.name = S("t"), .rules = first + 1, .n_rules = 1}};
+	static const uint16_t sets[] = {0, 1};
+	struct rule_trunk trunk = {.chain = {{sets, 2}, {NULL, 0}}};
+	struct rule_book book = {pair, 2, &trunk, 1};
+	struct rules_program *p = compiled(&book, NULL);
+	struct rules_result result;
+
+	assert_true(apply(p, 0, HEAD TAIL, &result));
+	assert_int_equal(result.edits->n, 2);
+	assert_true(slice_eq(result.edits->edit[0].insert, SLICE_LIT("Y: <sip:>\r\n")));
+	assert_true(slice_eq(result.edits->edit[1].insert, SLICE_LIT("Y: <>\r\n")));
+	rules_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -240,6 +317,9 @@ int main(void)
 		cmocka_unit_test(steps_of_a_message_end),
 		cmocka_unit_test(many_bad_rules_cost_no_more),
 		cmocka_unit_test(counters_go_on),
+		cmocka_unit_test(variables_are_found),
+		cmocka_unit_test(variables_are_kept),
+		cmocka_unit_test(variables_are_of_one_set),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
