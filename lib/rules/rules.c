@@ -121,9 +121,9 @@ static uint64_t heads_changed(const struct run *r)
 			continue;
 		head = program_head(r->p, &h);
 		heads |= head != PROGRAM_NO_HEAD ? 1ull << head : 0;
-		if ((f->flags & DRAFT_NAME) == 0)
+		// its old name is gone; that of a field of ours was told when it came
+		if ((f->flags & DRAFT_NAME) == 0 || f->origin == DRAFT_NEW)
 			continue;
-		// its old name is gone
 		h.name = sip_msg_field_name(d->msg, &d->msg->field[f->origin]);
 		h.id = d->msg->field[f->origin].id;
 		head = program_head(r->p, &h);
@@ -158,6 +158,7 @@ static bool draft_same(const struct draft *a, const struct draft *b)
 		return false;
 	for (uint32_t i = 0; i < a->n; i++)
 		if (a->field[i].flags != b->field[i].flags ||
+		    a->field[i].name.p != b->field[i].name.p ||
 		    a->field[i].value.p != b->field[i].value.p ||
 		    a->field[i].value.len != b->field[i].value.len)
 			return false;
