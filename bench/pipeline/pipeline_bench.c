@@ -27,6 +27,7 @@
 #define CALL_US	     1000 // so that what calls leave behind for 32 s fits TRANSACTIONS
 #define STAGES_MAX   16
 #define TRANSACTIONS 320000
+#define FIRST_CPU    1 // of the first worker, as the rig's configuration says
 
 enum mode { MODE_CALLS, MODE_REFRESH, MODE_DIALOG };
 
@@ -212,12 +213,30 @@ static bool is_under_way(void)
 	return peers_waiting() != 0;
 }
 
+#define STALL_MS 10000 // without a call that begins
+
+// Ends the program, and says so, when nothing has begun for STALL_MS.
+static void see_progress(uint64_t begun)
+{
+	static uint64_t seen, since_ms;
+	uint64_t now = rig_wall_ms();
+
+	if (begun != seen || since_ms == 0) {
+		seen = begun;
+		since_ms = now;
+	} else if (now - since_ms > STALL_MS) {
+		fprintf(stderr, "nothing begins any more: %u requests wait for an answer\n",
+			peers_waiting());
+		exit(1);
+	}
+}
+
 static void run(enum mode mode, uint64_t n, uint32_t held, bool hold)
 {
-	static uint64_t oldest, at;
+	static uint64_t oldest, at, begun;
 
-	for (uint64_t i = 0; i < n || is_under_way();) {
-		for (; i < n && peers_waiting() < 2 * BURST * rig.workers; i++) {
+	for (uint64_t i = 0; i < n || is_under_way(); see_progress(begun)) {
+		for (; i < n && peers_waiting() < 2 * BURST * rig.workers; i++, begun++) {
 			if (mode == MODE_CALLS || hold)
 				(void)peers_invite();
 			if (mode == MODE_CALLS && !hold)
@@ -442,6 +461,7 @@ int main(int argc, char **argv)
 	struct options o = {
 		.mode = MODE_CALLS, .held = 10000, .workers = 1, .n = 100000, .warm = UINT64_MAX};
 	struct rig_params params = {.transactions = TRANSACTIONS, .leg_text = 1024, .more = ""};
+	cpu_set_t own;
 	int rc;
 
 	read_options(&o, argc, argv);
@@ -449,8 +469,14 @@ int main(int argc, char **argv)
 	params.workers = o.workers;
 	rig_start(&params);
 	peers_init(o.held + 8192);
-	if (o.workers == 2 && rte_eal_remote_launch(second, NULL, rig_worker(1)->lcore) != 0)
-		abort();
+	if (o.workers == 2) {
+		// the second worker has control's CPU, where this thread would be in its way
+		CPU_ZERO(&own);
+		CPU_SET(FIRST_CPU, &own);
+		if (sched_setaffinity(0, sizeof(own), &own) != 0 ||
+		    rte_eal_remote_launch(second, NULL, rig_worker(1)->lcore) != 0)
+			abort();
+	}
 	rc = measure(&o);
 	atomic_store_explicit(&no_more, true, memory_order_relaxed); // relaxed: see wait_for()
 	rte_eal_mp_wait_lcore();
