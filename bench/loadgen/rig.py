@@ -4,6 +4,7 @@
 Both run as children of this program in a directory of their own; whatever happens they are ended by
 pid. No namespace, no kernel interface and no metrics port is involved: verge is asked by vergectl."""
 
+import glob
 import json
 import os
 import select
@@ -196,3 +197,6 @@ class Rig:
                 child.kill()
                 child.wait()
         shutil.rmtree(self.dir, ignore_errors=True)
+        left = [path for child in self.children for path in glob.glob(f"/run/dpdk/*-{child.pid}")]
+        if left:
+            raise RigError(f"left behind: {left}")

@@ -63,7 +63,11 @@ static int start_eal(unsigned cpu, unsigned mbufs)
 	snprintf(words[PREFIX], sizeof(words[0]), "loadgen-%d", (int)getpid());
 	for (unsigned i = 0; i < RTE_DIM(words); i++)
 		argv[i] = words[i];
-	return rte_eal_init(RTE_DIM(words), argv) < 0 ? -rte_errno : 0;
+	if (rte_eal_init(RTE_DIM(words), argv) < 0)
+		return -rte_errno;
+	// What EAL makes for processes that share: nobody does, and it stays empty.
+	(void)rmdir(rte_eal_get_runtime_dir());
+	return 0;
 }
 
 static void make_headers(struct side *s, enum wire_side side)

@@ -7,6 +7,7 @@
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -470,7 +471,10 @@ static bool peer_start(uint32_t n)
 		argv[argc++] = size;
 		argv[argc++] = mib;
 	}
-	return rte_eal_init(argc, argv) >= 0;
+	if (rte_eal_init(argc, argv) < 0)
+		return false;
+	(void)rmdir(rte_eal_get_runtime_dir()); // EAL leaves it, and here it stays empty
+	return true;
 }
 
 int main(int argc, char **argv)

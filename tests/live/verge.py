@@ -175,6 +175,11 @@ class Verge:
         status = self.process.stop(timeout=timeout)
         if status != 0:
             raise LabError(f"verge ended with {status}\n{self.process.tail(30)}")
+        left = [path for path in (f"/run/dpdk/verge-{self.process.pid}", f"/tmp/dpdk/verge-{self.process.pid}",
+                                  os.path.join(self.conf["system"]["run_dir"], "verge.sock"))
+                if os.path.exists(path)]
+        if left:
+            raise LabError(f"verge left {left}")
 
     def cpu_seconds(self):
         return self.process.cpu_seconds()
