@@ -32,7 +32,8 @@ class Browser:
         self.child = subprocess.Popen(
             [*prefix, "bash", "-c", shell, "chromium", *FLAGS, "--user-data-dir=" + self.dir,
              "about:blank"], pass_fds=(ask_r, answer_w), stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+            env={**os.environ, "TMPDIR": self.dir})
         os.close(ask_r)
         os.close(answer_w)
         self.session = None

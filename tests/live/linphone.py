@@ -45,7 +45,7 @@ class Linphone:
         argv = ["linphone-daemon", "--config", path, "--log", self.log, "--disable-stats-events"]
         try:
             self.process = lab.start(name, argv + (["--auto-answer"] if answers else []), side,
-                                     env={"HOME": home, "XDG_DATA_HOME": "", "XDG_CONFIG_HOME": ""},
+                                     env={"HOME": home, "TMPDIR": home, "XDG_DATA_HOME": "", "XDG_CONFIG_HOME": ""},
                                      stdin=self.commands)
             listening(lab, side, ip, port)
         except LabError as error:
