@@ -91,13 +91,27 @@ static json_t *ask(const char *request)
 	return json;
 }
 
-static void commands(void **)
+struct exchange {
+	const char *shows, *request;
+	bool ok;
+	const char *has; // in the reply
+};
+
+static void hold(const struct exchange *rows, size_t n)
 {
-	static const struct {
-		const char *shows, *request;
-		bool ok;
-		const char *has; // in the reply
-	} rows[] = {
+	for (size_t i = 0; i < n; i++) {
+		json_t *json = ask(rows[i].request);
+
+		if (json_is_true(json_object_get(json, "ok")) != rows[i].ok ||
+		    strstr(reply, rows[i].has) == NULL)
+			fail_msg("%s: %s", rows[i].shows, reply);
+		json_decref(json);
+	}
+}
+
+static void commands_that_look(void **)
+{
+	static const struct exchange rows[] = {
 		{"status", "{\"command\":\"status\"}", true, "\"uptime_s\":3600"},
 		{"workers", "{\"command\":\"workers\"}", true, "\"cpu\":2"},
 		{"stats", "{\"command\":\"stats\"}", true, "\"drops_tx_ring\":0"},
@@ -133,12 +147,21 @@ static void commands(void **)
 		 "both legs get BYE at 2023-11-26T12:21:08.000Z, in 21 min 8 s."},
 		{"why: next", "{\"command\":\"why\",\"call_id\":\"a@client\"}", true,
 		 "at 2023-11-26T12:05:50.000Z, in 5 min 50 s."},
-		{"end", "{\"command\":\"end\",\"call_id\":\"b-leg\"}", true, "ending"},
 		{"trunks", "{\"command\":\"trunks\"}", true, "\"timers\":\"observed\""},
 		{"trunk", "{\"command\":\"trunk\",\"trunk\":\"8068\"}", true,
 		 "\"fact\":\"update\""},
 		{"report", "{\"command\":\"report\",\"trunk\":\"8068\"}", true,
 		 "\"suggestions\":["},
+	};
+
+	hold(rows, sizeof(rows) / sizeof(rows[0]));
+}
+
+// In this order: each sees what those before have done.
+static void commands_that_change(void **)
+{
+	static const struct exchange rows[] = {
+		{"end", "{\"command\":\"end\",\"call_id\":\"b-leg\"}", true, "ending"},
 		{"set",
 		 "{\"command\":\"set\",\"trunk\":\"8068\",\"key\":\"session_timer.mode\",\"value\":"
 		 "\"observe\"}",
@@ -168,6 +191,20 @@ static void commands(void **)
 		{"trace", "{\"command\":\"trace_start\",\"file\":\"/tmp/x\"}", false,
 		 "cannot trace"},
 		{"no trace", "{\"command\":\"trace_stop\"}", false, "no trace runs"},
+	};
+
+	hold(rows, sizeof(rows) / sizeof(rows[0]));
+	assert_int_equal(served.published, 2);
+	assert_int_equal(served.reloads, 1);
+	assert_int_equal(served.last_order.type, ORDER_END_CALL);
+	assert_int_equal(served.last_order.call, 7);
+	assert_int_equal(served.last_order.end.cause, CAUSE_ADMIN);
+	assert_string_equal(served.level, "debug");
+}
+
+static void what_is_no_command(void **)
+{
+	static const struct exchange rows[] = {
 		{"unknown", "{\"command\":\"fly\"}", false, "there is no command"},
 		{"no command", "{}", false, "the request has no command"},
 		{"command is a number", "{\"command\":7}", false, "the request has no command"},
@@ -178,20 +215,7 @@ static void commands(void **)
 		 "is no JSON object"},
 	};
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		json_t *json = ask(rows[i].request);
-
-		if (json_is_true(json_object_get(json, "ok")) != rows[i].ok ||
-		    strstr(reply, rows[i].has) == NULL)
-			fail_msg("%s: %s", rows[i].shows, reply);
-		json_decref(json);
-	}
-	assert_int_equal(served.published, 2);
-	assert_int_equal(served.reloads, 1);
-	assert_int_equal(served.last_order.type, ORDER_END_CALL);
-	assert_int_equal(served.last_order.call, 7);
-	assert_int_equal(served.last_order.end.cause, CAUSE_ADMIN);
-	assert_string_equal(served.level, "debug");
+	hold(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
 // "trunk T" shows what was learned: who reads uac and uas per dialog, who imposes timers.
@@ -383,7 +407,9 @@ static void what_is_there_already(void **)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(commands, start, stop),
+		cmocka_unit_test_setup_teardown(commands_that_look, start, stop),
+		cmocka_unit_test_setup_teardown(commands_that_change, start, stop),
+		cmocka_unit_test_setup_teardown(what_is_no_command, start, stop),
 		cmocka_unit_test_setup_teardown(trunk_shows_what_it_learned, start, stop),
 		cmocka_unit_test_setup_teardown(reload_says_why, start, stop),
 		cmocka_unit_test_setup_teardown(many_calls_in_steps, start, stop),
