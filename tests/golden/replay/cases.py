@@ -57,40 +57,20 @@ def short():
     return short_call()
 
 
-@case("--ladder", "all", same_as="short")
-def short_pcapng():
-    """The same as pcapng."""
-    return short_call(Capture(pcapng=True))
+def same_call(name, shows, **capture):
+    """The short call, captured in another way: the same comes out."""
+    def make():
+        return short_call(Capture(**capture))
+    make.__name__, make.__doc__ = name, shows
+    case("--ladder", "all", same_as="short")(make)
 
 
-@case("--ladder", "all", same_as="short")
-def short_vlan():
-    """The same with an 802.1Q tag."""
-    return short_call(Capture(vlans=(7,)))
-
-
-@case("--ladder", "all", same_as="short")
-def short_qinq():
-    """The same with two tags."""
-    return short_call(Capture(vlans=(7, 8)))
-
-
-@case("--ladder", "all", same_as="short")
-def short_cooked():
-    """The same from the device "any": Linux cooked."""
-    return short_call(Capture(link="sll"))
-
-
-@case("--ladder", "all", same_as="short")
-def short_cooked_2():
-    """The same as Linux cooked v2."""
-    return short_call(Capture(link="sll2"))
-
-
-@case("--ladder", "all", same_as="short")
-def short_raw():
-    """The same without link headers."""
-    return short_call(Capture(link="raw"))
+same_call("short_pcapng", "The same as pcapng.", pcapng=True)
+same_call("short_vlan", "The same with an 802.1Q tag.", vlans=(7,))
+same_call("short_qinq", "The same with two tags.", vlans=(7, 8))
+same_call("short_cooked", 'The same from the device "any": Linux cooked.', link="sll")
+same_call("short_cooked_2", "The same as Linux cooked v2.", link="sll2")
+same_call("short_raw", "The same without link headers.", link="raw")
 
 
 @case("--ladder", "all")
@@ -137,18 +117,25 @@ def dead_callee():
     return capture.bytes()
 
 
-@case("--ladder", "all", "--until", "1")
-def refused_busy():
-    """486 from the callee; the caller's ACK is hop by hop."""
+def refused_call(code, reason, *lines, trying=False):
+    """An INVITE that the callee refuses; each ACK is hop by hop."""
     capture = Capture()
     a, b = two(capture)
     one = a.invite(0)
+    if trying:
+        a.answer(0.001, one, 100, "Trying")
     two_ = b.invite(0.002)
-    b.answer(0.010, two_, 486, "Busy Here")
+    b.answer(0.010, two_, code, reason, *lines)
     b.ack(0.011, two_, good=False)
-    a.answer(0.012, one, 486, "Busy Here")
+    a.answer(0.012, one, code, reason, *lines)
     a.ack(0.020, one, good=False)
     return capture.bytes()
+
+
+@case("--ladder", "all", "--until", "1")
+def refused_busy():
+    """486 from the callee; the caller's ACK is hop by hop."""
+    return refused_call(486, "Busy Here")
 
 
 @case("--ladder", "all", "--until", "1")
@@ -326,16 +313,7 @@ def late_offer():
 @case("--ladder", "all", "--until", "1")
 def unauthorized():
     """401 in a scheme that verge does not speak: the caller gets 403, no challenge crosses."""
-    capture = Capture()
-    a, b = two(capture)
-    one = a.invite(0)
-    a.answer(0.001, one, 100, "Trying")
-    two_ = b.invite(0.002)
-    b.answer(0.010, two_, 401, "Unauthorized", 'WWW-Authenticate: Unknown realm="r"')
-    b.ack(0.011, two_, good=False)
-    a.answer(0.012, one, 401, "Unauthorized", 'WWW-Authenticate: Unknown realm="r"')
-    a.ack(0.020, one, good=False)
-    return capture.bytes()
+    return refused_call(401, "Unauthorized", 'WWW-Authenticate: Unknown realm="r"', trying=True)
 
 
 @case("--ladder", "all", "--until", "1")
