@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "control/cdr_csv.h"
+#include "control/cdr_sync.h"
 #include "control/log.h"
 
 #define RETRY  TICK_S(1)
@@ -41,6 +41,7 @@ struct cdr_file {
 	uint32_t line_done;  // bytes of the line at head that the open file has already
 	tick_t retry_tk;     // after an error: not before
 	bool failing;	     // told once
+	uint64_t sync_told;  // of cdr_sync_errors()
 	bool sync_wanted;    // lines were written while the thread was busy
 	_Atomic int syncing; // a thread forces the file to the disk
 	struct cdr_file_stats stats;
@@ -68,11 +69,25 @@ static void failed(struct cdr_file *f, const char *what, int error)
 	f->failing = true;
 }
 
+// What was written may be gone after a power cut.
+static void tell_sync_errors(struct cdr_file *f)
+{
+	int error;
+	uint64_t n = cdr_sync_errors(&error);
+
+	if (n == f->sync_told)
+		return;
+	f->stats.errors += n - f->sync_told;
+	f->sync_told = n;
+	say(f, CONTROL_ERROR, "sync_failed", error);
+}
+
 struct cdr_file *cdr_file_new(void (*log)(void *ctx, enum control_level level, const char *area,
 					  const char *line),
 			      void *ctx)
 {
 	struct cdr_file *f = calloc(1, sizeof(*f));
+	int error;
 
 	if (f == NULL)
 		return NULL;
@@ -84,6 +99,7 @@ struct cdr_file *cdr_file_new(void (*log)(void *ctx, enum control_level level, c
 	f->log = log;
 	f->ctx = ctx;
 	f->fd = -1;
+	f->sync_told = cdr_sync_errors(&error); // of files before
 	return f;
 }
 
@@ -186,91 +202,15 @@ static int open_file(struct cdr_file *f, uint64_t unix_us)
 	return rc;
 }
 
-static void *sync_and_close(void *arg)
-{
-	int *fd = arg;
-
-	(void)fdatasync(*fd);
-	close(*fd);
-	free(fd);
-	return NULL;
-}
-
-static bool start_thread(void *(*run)(void *arg), void *arg)
-{
-	pthread_attr_t attr;
-	pthread_t thread;
-	bool started;
-
-	if (pthread_attr_init(&attr) != 0)
-		return false;
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	started = pthread_create(&thread, &attr, run, arg) == 0;
-	pthread_attr_destroy(&attr);
-	return started;
-}
-
-// The file is finished.
-static bool close_in_background(int fd)
-{
-	int *arg = malloc(sizeof(*arg));
-
-	if (arg == NULL)
-		return false;
-	*arg = fd;
-	if (start_thread(sync_and_close, arg))
-		return true;
-	free(arg);
-	return false;
-}
-
-struct syncing {
-	int fd; // of its own
-	_Atomic int *busy;
-};
-
-static void *sync_only(void *arg)
-{
-	struct syncing *s = arg;
-
-	(void)fdatasync(s->fd);
-	close(s->fd);
-	atomic_store_explicit(s->busy, 0, memory_order_release); // after the last use of *s
-	free(s);
-	return NULL;
-}
-
-// Force what is written to the disk, by a thread: control does not wait for it. One at a time: what
-// comes meanwhile is forced by the next one. False: not started, try again.
-static bool sync_in_background(struct cdr_file *f)
-{
-	struct syncing *s;
-
-	if (atomic_load_explicit(&f->syncing, memory_order_acquire) != 0)
-		return false;
-	s = malloc(sizeof(*s));
-	if (s == NULL)
-		return false;
-	*s = (struct syncing){.fd = dup(f->fd), .busy = &f->syncing};
-	atomic_store_explicit(&f->syncing, 1, memory_order_relaxed); // the thread is not there yet
-	if (s->fd >= 0 && start_thread(sync_only, s))
-		return true;
-	if (s->fd >= 0)
-		close(s->fd);
-	free(s);
-	atomic_store_explicit(&f->syncing, 0, memory_order_relaxed);
-	return false;
-}
-
 static void close_file(struct cdr_file *f, bool in_background)
 {
 	bool sync = f->sync != CONFIG_CDR_SYNC_NONE;
 
 	if (f->fd < 0)
 		return;
-	if (!sync || !in_background || !close_in_background(f->fd)) {
+	if (!sync || !in_background || !cdr_sync_close(f->fd)) {
 		if (sync)
-			(void)fdatasync(f->fd);
+			cdr_sync_now(f->fd);
 		close(f->fd);
 	}
 	f->fd = -1;
@@ -386,9 +326,11 @@ static bool is_flush_due(struct cdr_file *f, tick_t now)
 
 void cdr_file_poll(struct cdr_file *f, tick_t now, uint64_t unix_us)
 {
+	uint64_t before = f->stats.bytes;
 	int rc = 0;
 
-	if (f->sync_wanted && f->fd >= 0 && sync_in_background(f))
+	tell_sync_errors(f);
+	if (f->sync_wanted && f->fd >= 0 && cdr_sync_start(f->fd, &f->syncing))
 		f->sync_wanted = false;
 	rotate(f, unix_us);
 	if (f->path[0] == '\0' || f->used == 0 || now < f->retry_tk || !is_flush_due(f, now))
@@ -402,7 +344,8 @@ void cdr_file_poll(struct cdr_file *f, tick_t now, uint64_t unix_us)
 		if (rc == 0 && f->fd >= 0)
 			rc = write_some(f);
 	}
-	f->sync_wanted = rc == 0 && f->sync == CONFIG_CDR_SYNC_ALWAYS && !sync_in_background(f);
+	if (f->sync == CONFIG_CDR_SYNC_ALWAYS && f->stats.bytes != before && f->fd >= 0)
+		f->sync_wanted = !cdr_sync_start(f->fd, &f->syncing);
 	if (rc != 0) {
 		failed(f, "write_failed", -rc);
 		f->retry_tk = now + RETRY;
@@ -491,6 +434,7 @@ void cdr_file_free(struct cdr_file *f, uint64_t unix_us)
 	for (unsigned i = 0; i < 1000 && f->syncing != 0; i++)
 		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
 	close_file(f, false);
+	tell_sync_errors(f);
 	if (f->syncing != 0)
 		return; // the disk hangs: better a leak at the end than a write to freed memory
 	free(f->ring);

@@ -24,7 +24,7 @@ struct cdr_file;
 struct cdr_file_stats {
 	uint64_t lines, bytes; // written
 	uint64_t lost;	       // lines for which there was no room any more
-	uint64_t errors;       // failed attempts to open or write
+	uint64_t errors;       // failed attempts to open, write, rename or force to the disk
 	uint64_t rotations;
 	uint32_t backlog_bytes;
 };

@@ -197,8 +197,9 @@ static void put_cdr(const struct loop *l, struct prometheus_writer *w)
 			"CDRs by what became of them; lost: the disk was away for too long.");
 	put(w, "verge_cdr_lines_total", "result=\"written\"", stats.lines);
 	put(w, "verge_cdr_lines_total", "result=\"lost\"", stats.lost);
-	prometheus_head(w, "verge_cdr_errors_total", PROMETHEUS_COUNTER,
-			"Failed attempts to open, write or rotate the CDR file.");
+	prometheus_head(
+		w, "verge_cdr_errors_total", PROMETHEUS_COUNTER,
+		"Failed attempts to open, write, rotate or force to the disk the CDR file.");
 	put(w, "verge_cdr_errors_total", "", stats.errors);
 	prometheus_head(w, "verge_cdr_rotations_total", PROMETHEUS_COUNTER,
 			"CDR files that were finished.");
