@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Rows of commands.def as grammar: lower-case words stand for themselves, others are values; "a|b"
-// is one of them; "[--option VALUE]" and "[--flag]" may stand anywhere.
+// is one of them; "[--option VALUE]" and "[--flag]" may stand anywhere, "--option VALUE" must.
 #include "control/vergectl_line.h"
 
 #include <errno.h>
@@ -45,16 +45,25 @@ static int complain(const char *format, ...)
 	return -1;
 }
 
+// The length of what stands at p: a word, or an option with its value.
+static size_t token_length(const char *p)
+{
+	size_t len = strcspn(p, " ");
+
+	if (*p == '[')
+		return strcspn(p, "]") + 1;
+	return *p == '-' ? len + 1 + strcspn(p + len + 1, " ") : len;
+}
+
 // The i-th word of a row that is no option; false: there are not so many.
 static bool token_of(const struct row *row, unsigned i, char token[TOKEN_MAX])
 {
 	const char *p = row->arguments;
 
 	while (*p != 0) {
-		bool option = *p == '[';
-		size_t len = option ? strcspn(p, "]") + 1 : strcspn(p, " ");
+		size_t len = token_length(p);
 
-		if (!option && i-- == 0) {
+		if (*p != '[' && *p != '-' && i-- == 0) {
 			snprintf(token, TOKEN_MAX, "%.*s", (int)len, p);
 			return true;
 		}
@@ -132,7 +141,7 @@ static const char *option_of(const struct row *row, const char *name)
 	size_t len = strlen(name);
 
 	for (const char *p = strstr(row->arguments, name); p != NULL; p = strstr(p + 1, name))
-		if ((p[-1] == '[' || p[-1] == '|') && strchr(" ]|", p[len]) != NULL)
+		if (strchr(" [|", p[-1]) != NULL && strchr(" ]|", p[len]) != NULL)
 			return p + len;
 	return NULL;
 }
@@ -177,7 +186,8 @@ static bool sort_words(struct vergectl_line *line, struct words *w, int argc, ch
 	return true;
 }
 
-// Whether a value is one of "a|b|c"; alternatives with capitals stand for anything.
+// Whether a value is one of "a|b|c"; alternatives with capitals stand for anything, A=B for what
+// has a "=".
 static bool is_one_of(const char *alternatives, size_t len, const char *value)
 {
 	const char *end = alternatives + len;
@@ -185,8 +195,8 @@ static bool is_one_of(const char *alternatives, size_t len, const char *value)
 	for (const char *p = alternatives; p < end;) {
 		size_t n = strcspn(p, "|] ");
 
-		if (p[strcspn(p, "ABCDEFGHIJKLMNOPQRSTUVWXYZ| ]")] >= 'A' &&
-		    p[strcspn(p, "ABCDEFGHIJKLMNOPQRSTUVWXYZ| ]")] <= 'Z')
+		if (strcspn(p, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") < n &&
+		    (memchr(p, '=', n) == NULL || strchr(value, '=') != NULL))
 			return true;
 		if (strlen(value) == n && strncmp(p, value, n) == 0)
 			return true;
@@ -290,10 +300,28 @@ static int put_option(json_t *request, const struct row *row, char **at)
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		if (strcmp(at[0], numbers[i]) == 0)
 			return put_number(request, key, at[1]);
-	if (!is_one_of(p + 1, strcspn(p + 1, "]"), at[1]))
+	if (!is_one_of(p + 1, strcspn(p + 1, " ]"), at[1]))
 		return complain("%s is \"%s\"; it must be %.*s", at[0], at[1],
-				(int)strcspn(p + 1, "]"), p + 1);
+				(int)strcspn(p + 1, " ]"), p + 1);
 	return put_text(request, key, at[1]);
+}
+
+// Options without brackets are there.
+static int has_needed(const struct row *row, const struct words *w, char **argv)
+{
+	for (const char *p = row->arguments; *p != 0; p += token_length(p), p += *p == ' ') {
+		size_t len = strcspn(p, " ");
+		bool given = false;
+
+		if (*p != '-')
+			continue;
+		for (unsigned i = 0; i < w->n_options; i++)
+			given |= strlen(argv[w->options[i]]) == len &&
+				 strncmp(argv[w->options[i]], p, len) == 0;
+		if (!given)
+			return complain("%.*s is needed", (int)len, p);
+	}
+	return 0;
 }
 
 static int fill(struct vergectl_line *line, const struct row *row, const struct words *w,
@@ -310,7 +338,26 @@ static int fill(struct vergectl_line *line, const struct row *row, const struct 
 	for (unsigned i = 0; i < w->n_options; i++)
 		if (put_option(line->request, row, argv + w->options[i]) != 0)
 			return -1;
-	return 0;
+	return has_needed(row, w, argv);
+}
+
+// No row has these words: too few, or others than there are.
+static void complain_of(const struct words *w)
+{
+	bool whole, begins = false;
+	char text[400];
+	size_t at = 0;
+
+	for (size_t i = 0; i < ROWS; i++)
+		begins |= row_begins(&rows[i], w, &whole);
+	text[0] = 0;
+	for (unsigned i = 0; i < w->n && at < sizeof(text); i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s", i != 0 ? " " : "",
+				       w->list[i]);
+	if (begins)
+		complain("something is missing behind \"%s\"", text);
+	else
+		complain("there is no command \"%s\"", text);
 }
 
 int vergectl_read(struct vergectl_line *line, int argc, char **argv)
@@ -327,8 +374,7 @@ int vergectl_read(struct vergectl_line *line, int argc, char **argv)
 		if (row_begins(&rows[i], &w, &whole) && whole)
 			found = &rows[i];
 	if (ok && found == NULL && w.n != 0)
-		complain("there is no command \"%s%s%s\"", w.list[0], w.n > 1 ? " " : "",
-			 w.n > 1 ? w.list[1] : "");
+		complain_of(&w);
 	if (found != NULL && fill(line, found, &w, argv) == 0)
 		return 0;
 	usage(&w, stderr);

@@ -53,8 +53,8 @@ static const char ctl_head[] =
 
 static const char ctl_tail[] =
 	".SH EXIT STATUS\n"
-	"0 done, 1 refused (the reason is on standard error), 2 usage, 3 verge is not running or "
-	"its socket may not be opened.\n"
+	"0 done, 1 refused (the reason is on standard error; that its socket may not be opened is "
+	"one), 2 usage, 3 verge is not running.\n"
 	".SH EXAMPLES\n"
 	"What ends a call that is up, and when (its Call\\-ID is the last column of calls):\n"
 	".PP\n"

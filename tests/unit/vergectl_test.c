@@ -180,7 +180,11 @@ static void lines(void **)
 		{"not UTF-8", "call $(printf '\\377')", 2, "is not UTF-8"},
 		{"nothing", "", 2, "usage:"},
 		{"unknown", "fly", 2, "there is no command \"fly\""},
-		{"too much", "status now", 2, "usage:"},
+		{"too much", "status now", 2, "there is no command \"status now\""},
+		{"too little", "why", 2, "something is missing behind \"why\""},
+		{"too little of a trunk", "trunk 8068 set", 2, "behind \"trunk 8068 set\""},
+		{"what is shown then", "why", 2, "\n  why CALL-ID "},
+		{"a level that is none", "log loud", 2, "none of error|warning|info|debug|"},
 		{"unknown option", "--fast status", 2, "usage:"},
 	};
 
@@ -241,7 +245,8 @@ static void rules(void **)
 		 "rules test --trunk core1 /nowhere/x",
 		 2,
 		 {"/nowhere/x is empty, too long, or cannot be read"}},
-		{"no argument", "rules test --trunk core1", 2, {"usage:"}},
+		{"no argument", "rules test --trunk core1", 2, {"something is missing"}},
+		{"no trunk", "rules test --out FILE", 2, {"--trunk is needed", "usage:"}},
 	};
 	char file[100], other[100], arguments[400];
 
