@@ -275,16 +275,15 @@ static const uint8_t *ring_at(const struct cdr_file *f, uint32_t offset, uint32_
 	return f->ring + at;
 }
 
-// n bytes after line_done are in the file: drop the lines that are whole.
-static void consume(struct cdr_file *f, uint32_t n)
+// n bytes after line_done, which lie at p, are in the file: drop the lines that are whole.
+static void consume(struct cdr_file *f, const uint8_t *p, uint32_t n)
 {
 	uint32_t done = f->line_done + n, whole = 0;
 
-	for (uint32_t i = f->line_done; i < done; i++) {
-		if (f->ring[(f->head + i) % CDR_FILE_BACKLOG] == '\n') {
-			whole = i + 1;
-			f->stats.lines++;
-		}
+	for (const uint8_t *at = p, *nl; (nl = memchr(at, '\n', (size_t)(p + n - at))) != NULL;) {
+		at = nl + 1;
+		whole = f->line_done + (uint32_t)(at - p);
+		f->stats.lines++;
 	}
 	f->head = (f->head + whole) % CDR_FILE_BACKLOG;
 	f->used -= whole;
@@ -312,7 +311,7 @@ static int write_some(struct cdr_file *f)
 		return -errno;
 	if (done == 0)
 		return -ENOSPC;
-	consume(f, (uint32_t)done);
+	consume(f, p, (uint32_t)done);
 	return 0;
 }
 

@@ -25,13 +25,19 @@ static void put_escape(struct outbuf *o, uint8_t c)
 	outbuf_put_hex(o, c, 2);
 }
 
-// How many bytes at the start stand for themselves: nearly always all.
+// Bytes that stand for themselves: ASCII without controls, quote and backslash.
+static const bool plain[256] = {
+	[0x20 ... '"' - 1] = true,
+	['"' + 1 ... '\\' - 1] = true,
+	['\\' + 1 ... 0x7e] = true,
+};
+
+// How many of them are at the start: nearly always all.
 static uint32_t plain_len(struct slice text)
 {
 	uint32_t n = 0;
 
-	while (n < text.len && text.p[n] >= 0x20 && text.p[n] < 0x7f && text.p[n] != '"' &&
-	       text.p[n] != '\\')
+	while (n < text.len && plain[text.p[n]])
 		n++;
 	return n;
 }
