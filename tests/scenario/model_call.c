@@ -154,7 +154,7 @@ bool model_judge_surplus(struct model *m, struct model_call *call, struct dialog
 {
 	struct got *g;
 
-	if (call->surplus_tag == NULL)
+	if (call->surplus_tag == NULL || d != call->side[1])
 		return false;
 	if (strcmp(bye->to_tag, call->surplus_tag) == 0) {
 		call->surplus_bye = true;
