@@ -225,7 +225,8 @@ bool commands_run_log(struct commands_job *j)
 		return true;
 	if (j->view->log_level(j->view->ctx, level) != 0)
 		commands_refuse(j,
-				"\"%.60s\" is no level; it must be error, warning, info or debug",
+				"\"%.60s\" is no level; it must be error, warning, info, debug "
+				"or " CONFIG_LOG_AREA_HINT,
 				level);
 	else
 		jsonout_str(&j->out, "level", level);

@@ -22,7 +22,8 @@
 #define BURST	   50
 #define PER_SECOND 10
 #define KINDS	   256 // hash slots of (area, event): two kinds in one slot share its rate
-#define AREAS	   32
+#define ONE(...)   +1
+#define AREAS	   (0 CONFIG_CHOICES_log_area(ONE))
 #define LINE	   2048
 #define JOURNAL	   "/run/systemd/journal/socket"
 #define SYSLOG	   "/dev/log"
@@ -37,8 +38,11 @@ struct kind {
 	bool used;
 };
 
+#define AREA_WORD(set, id, word, help) word,
+static const char *const area_words[] = {CONFIG_CHOICES_log_area(AREA_WORD)};
+
 struct area_level {
-	char area[16];
+	enum config_log_area area;
 	enum control_level level;
 };
 
@@ -72,22 +76,16 @@ static int level_of(const char *word)
 
 static int set_area(struct log *log, const char *entry)
 {
-	const char *equals = strchr(entry, '=');
 	struct area_level *a = log->areas;
-	size_t len = equals != NULL ? (size_t)(equals - entry) : 0;
-	int level = equals != NULL ? level_of(equals + 1) : -EINVAL;
+	enum config_log_level level;
+	enum config_log_area area;
 
-	if (level < 0 || len == 0 || len >= sizeof(a->area))
+	if (config_log_area(slice_of_str(entry), &area, &level) != 0)
 		return -EINVAL;
-	while (a < log->areas + log->n_areas &&
-	       (strlen(a->area) != len || memcmp(a->area, entry, len) != 0))
+	while (a < log->areas + log->n_areas && a->area != area)
 		a++;
-	if (a == log->areas + AREAS)
-		return -EINVAL;
 	log->n_areas += a == log->areas + log->n_areas;
-	memcpy(a->area, entry, len);
-	a->area[len] = '\0';
-	a->level = (enum control_level)level;
+	*a = (struct area_level){.area = area, .level = (enum control_level)level};
 	return 0;
 }
 
@@ -177,7 +175,7 @@ int log_set_level(struct log *log, const char *word)
 static enum control_level level_for(const struct log *log, const char *area)
 {
 	for (uint32_t i = 0; i < log->n_areas; i++)
-		if (strcmp(log->areas[i].area, area) == 0)
+		if (strcmp(area_words[log->areas[i].area], area) == 0)
 			return log->areas[i].level;
 	return log->level;
 }

@@ -22,7 +22,7 @@ void log_free(struct log *log);
 // count.
 int log_configure(struct log *log, const struct config_log *config);
 // Level of all areas ("debug"), or of one ("refresh=debug"), until the next log_configure().
-// -EINVAL: no such level, or too many areas.
+// -EINVAL: no such level or area.
 int log_set_level(struct log *log, const char *word);
 
 void log_stats(const struct log *log, struct log_stats *stats);

@@ -156,6 +156,14 @@ int config_trunk_find(const struct config *c, const char *name);
 int config_port_find(const struct config *c, const char *name);
 int config_profile_find(const struct config *c, const char *name);
 
+// An entry of log.areas, "refresh=debug". Errors: -EINVAL it is none; CONFIG_LOG_AREA_HINT says
+// what it must be. Words of choices.def, in its order.
+int config_log_area(struct slice entry, enum config_log_area *area, enum config_log_level *level);
+#define CONFIG_HINT_WORD(set, id, word, help) " " word
+#define CONFIG_LOG_AREA_HINT                                   \
+	"AREA=LEVEL, where areas are" CONFIG_CHOICES_log_area( \
+		CONFIG_HINT_WORD) ", levels" CONFIG_CHOICES_log_level(CONFIG_HINT_WORD)
+
 // The address that packets to `peer` leave port with: the first of its family; NULL if it has none.
 const struct config_net *config_port_address(const struct config_port *port, uint8_t family);
 // Next hop for a packet of this port: the peer itself if it is in a connected net, else the gateway

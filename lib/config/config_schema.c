@@ -33,7 +33,10 @@ CONFIG_CHOICE_SETS(CHOICE_TABLE)
 #define T_IPS	       .type = CONFIG_T_IPS
 #define T_ENDPOINTS    .type = CONFIG_T_ENDPOINTS
 #define T_STRINGS      .type = CONFIG_T_STRINGS
-#define T_TRUNKS       .type = CONFIG_T_TRUNKS
+#define T_STRINGS_OF(set)                                   \
+	.type = CONFIG_T_STRINGS, .choices = choices_##set, \
+	.n_choices = sizeof(choices_##set) / sizeof(choices_##set[0])
+#define T_TRUNKS .type = CONFIG_T_TRUNKS
 
 #define LIVE	true
 #define RESTART false

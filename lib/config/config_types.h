@@ -55,23 +55,24 @@ struct config_ids {
 };
 
 // What each TYPE of keys.def is in a struct.
-#define CONFIG_C_U32	      uint32_t
-#define CONFIG_C_SECONDS      uint32_t
-#define CONFIG_C_MS	      uint32_t
-#define CONFIG_C_FRACTION     uint32_t // thousandths
-#define CONFIG_C_BOOL	      bool
-#define CONFIG_C_STR	      const char *
-#define CONFIG_C_SECRET	      const char *
-#define CONFIG_C_ENUM(set)    enum config_##set
-#define CONFIG_C_SECTION(sec) struct config_##sec
-#define CONFIG_C_CPUS	      struct config_cpus
-#define CONFIG_C_NETS	      struct config_nets
-#define CONFIG_C_PREFIXES     struct config_nets
-#define CONFIG_C_IPS	      struct config_ips
-#define CONFIG_C_ENDPOINTS    struct config_endpoints
-#define CONFIG_C_LISTEN	      struct config_endpoint
-#define CONFIG_C_STRINGS      struct config_strings
-#define CONFIG_C_PORT	      uint16_t // id of a port
-#define CONFIG_C_PROFILE      uint16_t // id of a profile
-#define CONFIG_C_FROM	      uint16_t // id of a trunk; CONFIG_NONE = any
-#define CONFIG_C_TRUNKS	      struct config_ids
+#define CONFIG_C_U32		 uint32_t
+#define CONFIG_C_SECONDS	 uint32_t
+#define CONFIG_C_MS		 uint32_t
+#define CONFIG_C_FRACTION	 uint32_t // thousandths
+#define CONFIG_C_BOOL		 bool
+#define CONFIG_C_STR		 const char *
+#define CONFIG_C_SECRET		 const char *
+#define CONFIG_C_ENUM(set)	 enum config_##set
+#define CONFIG_C_SECTION(sec)	 struct config_##sec
+#define CONFIG_C_CPUS		 struct config_cpus
+#define CONFIG_C_NETS		 struct config_nets
+#define CONFIG_C_PREFIXES	 struct config_nets
+#define CONFIG_C_IPS		 struct config_ips
+#define CONFIG_C_ENDPOINTS	 struct config_endpoints
+#define CONFIG_C_LISTEN		 struct config_endpoint
+#define CONFIG_C_STRINGS	 struct config_strings
+#define CONFIG_C_STRINGS_OF(set) struct config_strings // each begins with a word of the set
+#define CONFIG_C_PORT		 uint16_t	       // id of a port
+#define CONFIG_C_PROFILE	 uint16_t	       // id of a profile
+#define CONFIG_C_FROM		 uint16_t	       // id of a trunk; CONFIG_NONE = any
+#define CONFIG_C_TRUNKS		 struct config_ids

@@ -404,6 +404,18 @@ static int read_cpu(struct config_reader *r, uint16_t *field, struct slice text)
 	return 0;
 }
 
+static int read_log_area(struct config_reader *r, const char **field, struct slice text)
+{
+	static const struct config_key any_text = {.type = CONFIG_T_STR, .min = 1, .max = 200};
+	enum config_log_level level;
+	enum config_log_area area;
+
+	if (config_log_area(text, &area, &level) == 0)
+		return read_text(r, &any_text, field, text);
+	config_value_fault(r, "has \"%.*s\"; write " CONFIG_LOG_AREA_HINT, SHOW(text));
+	return -EINVAL;
+}
+
 int config_value_read_element(struct config_reader *r, const struct config_key *key, void *element,
 			      struct slice text)
 {
@@ -424,7 +436,8 @@ int config_value_read_element(struct config_reader *r, const struct config_key *
 	case CONFIG_T_ENDPOINTS:
 		return read_peer(r, element, text);
 	case CONFIG_T_STRINGS:
-		return read_text(r, &any_text, element, text);
+		return key->n_choices != 0 ? read_log_area(r, element, text)
+					   : read_text(r, &any_text, element, text);
 	case CONFIG_T_TRUNKS:
 		return read_reference(r, key, element, text);
 	CONFIG_CASES_OF_ONE_VALUE:

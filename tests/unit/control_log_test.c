@@ -29,8 +29,8 @@ static const struct {
 static void levels(void **state)
 {
 	static const char *const areas[] = {"refresh=debug", "peer=error"};
-	static const char *const bad[] = {"refresh", "refresh=loud", "=debug",
-					  "averyveryverylongarea=info"};
+	static const char *const bad[] = {"refresh", "refresh=loud", "=debug", "nonsense=info",
+					  "refresh=debug=info"};
 	struct config_log config = {.level = CONFIG_LOG_LEVEL_INFO, .areas = {areas, 2}};
 	struct log *log = log_new(&config);
 	struct log_line line = {0};
@@ -52,6 +52,7 @@ static void levels(void **state)
 	assert_int_equal(log_set_level(log, "peer=debug"), 0); // again: the same entry
 	assert_true(log_admit(log, &line, "peer", "event", 1));
 	assert_int_equal(log_set_level(log, "peer=loud"), -EINVAL);
+	assert_int_equal(log_set_level(log, "pear=debug"), -EINVAL);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		config.areas = (struct config_strings){&bad[i], 1};
 		assert_int_equal(log_configure(log, &config), -EINVAL);
