@@ -46,12 +46,12 @@ void jsonout_put_string(struct outbuf *o, struct slice text)
 {
 	outbuf_put_char(o, '"');
 	while (text.p != NULL) {
-		uint32_t plain = plain_len(text);
+		uint32_t run = plain_len(text);
 		unsigned n;
 		uint8_t c;
 
-		outbuf_put(o, text.p, plain);
-		text = slice_from(text, plain);
+		outbuf_put(o, text.p, run);
+		text = slice_from(text, run);
 		if (text.len == 0)
 			break;
 		n = jsonout_utf8_len(text);
