@@ -146,7 +146,7 @@ void classify_message(const struct classify_db *db, struct classify_scratch *scr
 		out->method = m->method;
 		out->status_class = (uint8_t)(m->status / 100);
 		out->exact = true;
-		digest_finish(m, out);
+		digest_finish(m, scratch, out);
 		return;
 	}
 	out->method = sip_msg_is_request(m) ? SIP_METHOD_OTHER : SIP_METHOD_NONE;
@@ -165,7 +165,7 @@ void classify_message(const struct classify_db *db, struct classify_scratch *scr
 		digest_lists_scalar(m, out);
 		out->scanner |= has_scanner(m);
 	}
-	digest_finish(m, out);
+	digest_finish(m, scratch, out);
 }
 
 void classify_rules_only(const struct classify_db *db, struct classify_scratch *scratch,
@@ -189,7 +189,7 @@ void classify_message_scalar(const struct sip_msg *m, struct sip_class *out)
 	out->status_class = (uint8_t)(m->status / 100);
 	digest_lists_scalar(m, out);
 	out->scanner = has_scanner(m);
-	digest_finish(m, out);
+	digest_finish(m, NULL, out);
 }
 
 const char *sip_kind_name(enum sip_kind kind)

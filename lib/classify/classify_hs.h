@@ -23,6 +23,17 @@ struct classify_db {
 
 #define CLASSIFY_NO_SLOT 0xff
 
+#define CLASSIFY_LISTS	   16 // power of two
+#define CLASSIFY_LIST_TEXT 112
+
+// A value of Allow that was read: peers write the same list again and again.
+struct classify_list {
+	uint32_t methods; // SIP_METHOD_BIT
+	uint32_t len;	  // 0: free
+	uint8_t text[CLASSIFY_LIST_TEXT];
+};
+
 struct classify_scratch {
 	hs_scratch_t *hs;
+	struct classify_list allow[CLASSIFY_LISTS]; // by length and last letters
 };

@@ -258,7 +258,28 @@ static bool has_to_tag(const struct sip_msg *m)
 	       sip_name_addr_value_tag(sip_msg_field_value(m, f), &tag) == 0 && tag.len != 0;
 }
 
-void digest_finish(const struct sip_msg *m, struct sip_class *out)
+// The methods of Allow, from what a message before it said where that was the same.
+static uint32_t read_allow(const struct sip_msg *m, struct classify_scratch *scratch)
+{
+	const struct sip_field *f = sip_msg_first(m, SIP_H_ALLOW);
+	struct slice value = sip_msg_field_value(m, f);
+	struct classify_list *known;
+	uint16_t last;
+
+	if (scratch == NULL || f->next != SIP_FIELD_NONE || value.len < sizeof(last) ||
+	    value.len > CLASSIFY_LIST_TEXT)
+		return sip_list_methods(m, SIP_H_ALLOW);
+	memcpy(&last, value.p + value.len - sizeof(last), sizeof(last));
+	known = &scratch->allow[(value.len + last + (last >> 8)) % CLASSIFY_LISTS];
+	if (slice_eq(slice_of(known->text, known->len), value))
+		return known->methods;
+	known->methods = sip_list_methods(m, SIP_H_ALLOW);
+	known->len = value.len;
+	memcpy(known->text, value.p, value.len);
+	return known->methods;
+}
+
+void digest_finish(const struct sip_msg *m, struct classify_scratch *scratch, struct sip_class *out)
 {
 	static const uint8_t kinds[SIP_METHOD_N] = {
 		[SIP_METHOD_NONE] = SIP_KIND_OTHER,
@@ -268,7 +289,7 @@ void digest_finish(const struct sip_msg *m, struct sip_class *out)
 	};
 
 	out->has_allow = sip_msg_has(m, SIP_H_ALLOW);
-	out->allow = out->has_allow ? sip_list_methods(m, SIP_H_ALLOW) : 0;
+	out->allow = out->has_allow ? read_allow(m, scratch) : 0;
 	if (out->status_class != 0)
 		out->kind = (uint8_t)(SIP_KIND_1XX + out->status_class - 1);
 	else if (out->method == SIP_INVITE && has_to_tag(m))

@@ -53,5 +53,6 @@ void digest_build_rules(struct digest *d, const struct sip_msg *m);
 
 // Lists of a message by the scalar parsers.
 void digest_lists_scalar(const struct sip_msg *m, struct sip_class *out);
-// What needs no scan: kind, Allow.
-void digest_finish(const struct sip_msg *m, struct sip_class *out);
+// What needs no scan: kind, Allow. scratch NULL: Allow is read whatever was read before.
+void digest_finish(const struct sip_msg *m, struct classify_scratch *scratch,
+		   struct sip_class *out);
