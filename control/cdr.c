@@ -200,6 +200,9 @@ static void put_leg(struct outbuf *o, const struct cdr *cdr, unsigned side)
 	const struct call_record *r = cdr->record;
 	const struct leg_record *leg = &r->legs[side];
 	bool sent = leg->refreshes_sent != 0 || leg->refreshes_failed != 0;
+	// the answer of the call starts a timer as a refresh does; without one there is none
+	bool timed =
+		leg->timer.se_s != 0 || leg->refreshes_sent != 0 || leg->refreshes_received != 0;
 	tick_t billable = r->answer_tk == 0 ? 0 : r->end_tk;
 
 	if (billable != 0 && speaks_of(r) == side && leg->last_proof_tk != 0 &&
@@ -224,7 +227,7 @@ static void put_leg(struct outbuf *o, const struct cdr *cdr, unsigned side)
 	jsonout_u64(o, "received", leg->refreshes_received);
 	jsonout_u64(o, "failed", leg->refreshes_failed);
 	jsonout_close(o, '}');
-	put_time(o, "last_refresh_ok", cdr, leg->last_refresh_ok_tk);
+	put_time(o, "last_refresh_ok", cdr, timed ? leg->last_refresh_ok_tk : 0);
 	put_time(o, "last_proof_of_life", cdr, leg->last_proof_tk);
 	put_attempts(o, cdr, side);
 	put_time(o, "billable_until", cdr, billable);

@@ -47,14 +47,19 @@ static void put_field(struct outbuf *o, const char *text)
 // Words of a list, with spaces between.
 static void put_words(struct outbuf *o, const json_t *list)
 {
+	char text[1024];
+	struct outbuf words = outbuf_of(text, sizeof(text) - 1);
+
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const char *word = json_string_value(json_array_get(list, i));
 
 		if (i != 0)
-			outbuf_put_char(o, ' ');
+			outbuf_put_char(&words, ' ');
 		if (word != NULL)
-			outbuf_put_str(o, word);
+			outbuf_put_str(&words, word);
 	}
+	text[words.len] = 0;
+	put_field(o, text);
 }
 
 static void put_value(struct outbuf *o, const json_t *value)

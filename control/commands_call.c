@@ -213,7 +213,10 @@ static void put_timer(struct commands_job *j, const struct leg_view *leg)
 	commands_put_time(j, "expires_at", t->se_s != 0 ? leg->expiry_tk : 0);
 	if (t->se_s != 0)
 		jsonout_u64(o, "expires_in_s", seconds_until(j->view, leg->expiry_tk));
-	commands_put_time(j, "last_refresh_ok", leg->last_refresh_ok_tk);
+	commands_put_time(j, "last_refresh_ok",
+			  t->se_s != 0 || leg->refreshes_sent != 0 || leg->refreshes_received != 0
+				  ? leg->last_refresh_ok_tk
+				  : 0);
 	commands_put_time(j, "last_proof_of_life", leg->last_proof_tk);
 	jsonout_u64(o, "refreshes_sent", leg->refreshes_sent);
 	jsonout_u64(o, "refreshes_received", leg->refreshes_received);

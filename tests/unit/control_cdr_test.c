@@ -152,11 +152,16 @@ static void all_fields(void **state)
 	assert_string_equal(text(leg, "billable_until"), text(cdr, "end"));
 	assert_string_equal(text(leg, "last_refresh_ok"), "2025-11-21T06:12:15.123Z");
 	json_decref(cdr);
-	// the leg is forgotten: the next call of this index has no attempts
+	// the leg is forgotten: the next call of this index has no attempts; without a timer there
+	// was no refresh either
+	r.legs[SIDE_A].timer.se_s = 0;
+	r.legs[SIDE_A].refreshes_received = 0;
 	control_record(rig->control, 0, &r, rig->now);
 	cdr = parse(rig);
 	leg = json_array_get(json_object_get(cdr, "legs"), 1);
 	assert_int_equal(json_array_size(json_object_get(leg, "attempts")), 0);
+	leg = json_array_get(json_object_get(cdr, "legs"), 0);
+	assert_true(json_is_null(json_object_get(leg, "last_refresh_ok")));
 	json_decref(cdr);
 	rig_free(rig);
 }
