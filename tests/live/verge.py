@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""verge in a lab: its configuration (INTERFACE.md), start and stop, metrics, CDRs, vergectl."""
+"""verge in a lab: its configuration, start and stop, metrics, CDRs, vergectl."""
 
 import http.client
 import json
