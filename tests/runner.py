@@ -171,6 +171,10 @@ def suite_bench(options):
     ok, seconds, output = command(["bench/loadgen/loadgen", "once", "--build",
                                    VARIANTS["debug"][0], "--calls", "5000"], 120)
     yield Result("bench", "loadgen over memif", ok, seconds, output)
+    ok, seconds, output = command(["bench/loadgen/loadgen", "reload", "--build", VARIANTS["debug"][0],
+                                   "--rate", "1000", "--reloads", "40", "--every", "0.05",
+                                   "--calls", "20000", "--idle", "adaptive"], 180)
+    yield Result("bench", "40 reloads under 1,000 calls/s", ok, seconds, output)
     ok, seconds, output = command(["bench/peers/peers", "--quick", "--build",
                                    VARIANTS["debug"][0]], 180)
     yield Result("bench", "side by side with peers", ok, seconds, output)

@@ -281,6 +281,16 @@ static void expect_refresh(struct leg *leg)
 		gen.knobs.plan_ms != 0 ? rte_rdtsc() + gen.knobs.plan_ms * gen.tk_per_ms : 0;
 }
 
+// Which rules a call met that begins.
+static void take_turn(struct leg *leg, uint32_t turn)
+{
+	leg->turn = turn;
+	gen.counts.turns_new += turn > gen.turn;
+	gen.counts.turns_old += turn < gen.turn;
+	if (turn > gen.turn)
+		gen.turn = turn;
+}
+
 static void take_invite(uint32_t id, const struct message *m, uint8_t host)
 {
 	struct leg *leg = &gen.legs[id];
@@ -298,6 +308,7 @@ static void take_invite(uint32_t id, const struct message *m, uint8_t host)
 	}
 	if (gen.legs[id ^ 1].tries == 1)
 		hist_add(&gen.delays.forward, calls_ns(rte_rdtsc() - gen.legs[id ^ 1].sent_tk));
+	take_turn(leg, m->turn);
 	leg->state = LEG_ANSWERED;
 	leg->host = host;
 	leg->tries = 1;
@@ -368,6 +379,7 @@ static void take_bye(uint32_t id, const struct message *m)
 	if (leg->state == LEG_OVER || leg->state == LEG_IDLE)
 		return;
 	gen.counts.bye_arrived += id & 1;
+	gen.counts.turns_changed += (id & 1) == 1 && m->turn != leg->turn;
 	if ((id & 1) == 1 && (other->state == LEG_ENDING || other->state == LEG_OVER)) {
 		if (other->state == LEG_ENDING && other->tries == 1)
 			hist_add(&gen.delays.forward, calls_ns(rte_rdtsc() - other->sent_tk));

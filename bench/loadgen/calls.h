@@ -34,6 +34,7 @@ struct leg {
 	uint32_t cseq;	     // of the last request of its own
 	uint32_t first_ms;   // first transmission of what is open
 	uint32_t end_ms;     // caller: when to send BYE; NEVER: not
+	uint32_t turn;	     // callee: of its INVITE (message.h)
 	uint8_t state;
 	uint8_t open;  // letter of the request that waits for an answer; ANSWERED: the 2xx
 	uint8_t tries; // transmissions of what is open
@@ -76,6 +77,7 @@ struct generator {
 	uint32_t spread[SPREAD_BINS]; // refreshes of verge by 100 ms since the counts were zeroed
 	uint32_t spread_start_ms;
 	uint32_t max_calls, used, up; // calls; used: not free; up: caller has its 2xx, no BYE yet
+	uint32_t turn;		      // the newest that an INVITE had
 	struct call *calls;
 	struct leg *legs;
 	uint64_t now_tk; // TSC at the start of this round

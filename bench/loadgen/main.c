@@ -75,11 +75,12 @@ static void print_spread(void)
 
 static void report(void)
 {
-	printf("{\"ms\":%" PRIu64 ",\"used\":%u,\"up\":%u,\"calls_left\":%" PRIu64
+	printf("{\"ms\":%" PRIu64 ",\"used\":%u,\"up\":%u,\"turn\":%u,\"calls_left\":%" PRIu64
 	       ",\"sent\":%" PRIu64 ",\"received\":%" PRIu64 ",\"wire_full\":%" PRIu64
 	       ",\"no_buffer\":%" PRIu64,
-	       (gen.now_tk - gen.start_tk) / gen.tk_per_ms, gen.used, gen.up, gen.knobs.calls,
-	       wire_counts.sent, wire_counts.received, wire_counts.full, wire_counts.no_buffer);
+	       (gen.now_tk - gen.start_tk) / gen.tk_per_ms, gen.used, gen.up, gen.turn,
+	       gen.knobs.calls, wire_counts.sent, wire_counts.received, wire_counts.full,
+	       wire_counts.no_buffer);
 #define COUNT(name, help) printf(",\"" #name "\":%" PRIu64, gen.counts.name);
 #include "counts.def"
 #define DELAY(name, help) print_delay(#name, &gen.delays.name);

@@ -49,6 +49,13 @@ static void read_cseq(struct message *m, struct text line)
 		m->letter = method_letter((struct text){p + 1, (uint32_t)(end - p - 1)});
 }
 
+static void read_turn(struct message *m, struct text line)
+{
+	const char *p = line.p + sizeof("X-Turn: ") - 1;
+
+	m->turn = number(&p, line.p + line.len);
+}
+
 static void read_line(struct message *m, struct text line)
 {
 	switch (line.p[0]) {
@@ -75,6 +82,10 @@ static void read_line(struct message *m, struct text line)
 	case 'S':
 		if (STARTS(line, "Session-Expires: "))
 			m->session_expires = line;
+		return;
+	case 'X':
+		if (STARTS(line, "X-Turn: "))
+			read_turn(m, line);
 		return;
 	default:
 		return;

@@ -33,6 +33,7 @@ struct message {
 	uint16_t status; // 0: a request
 	char letter;	 // of the method, of the start line or CSeq; re-INVITEs are LETTER_INVITE
 	uint32_t cseq;
+	uint32_t turn;	  // of X-Turn: which of verge's rules wrote it; 0: none
 	struct text user; // of the Request-URI
 	struct text via, from, to, call_id, cseq_line, contact, session_expires;
 };

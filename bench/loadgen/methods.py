@@ -3,6 +3,7 @@
 
 Each method takes a Rig whose generator is idle and returns a dictionary for the JSON output."""
 
+import re
 import time
 
 from rig import RigError
@@ -340,3 +341,102 @@ def once(rig, options):
                        f"unreadable {flood['unreadable']}\n{rig.log('loadgen')}")
     return {"calls": calls, "requests": kinds, "flood": flood["flood"],
             "flood_answers": flood["flood_answers"]}
+
+
+def turn_rules(turn, extra):
+    """Rules that write the turn into what calls begin and end with. What they look for differs from
+    turn to turn, in all of them, and so does the database that is compiled."""
+    never = [{"name": f"never{i}", "when": {"header": {"name": f"X-{i % 20}", "matches": f"{turn}-{i}"}},
+              "do": [{"tag": "never"}]} for i in range(extra)]
+    return {"leaving": [*never, {
+        "name": "turn", "when": {"method": ["INVITE", "BYE"], "header": {
+            "name": "From" if turn % 2 else "To", "matches": f"turn-{turn}|sip:"}},
+        "do": [{"set": {"header": "X-Turn", "value": str(turn)}}]}]}
+
+
+def take_turn(rig, turn, extra):
+    """The configuration with the rules of a turn."""
+    rig.conf["profiles"]["default"]["rules"] = {"out": ["leaving"]}
+    rig.conf["rules"] = turn_rules(turn, extra)
+    rig.write()
+
+
+def refused_reload(rig, turn, extra):
+    """A database that does not compile: refused, with the line; nothing has changed."""
+    rig.conf["rules"]["leaving"][-1]["when"]["header"]["matches"] = "turn("
+    rig.write()
+    status, text = rig.reload()
+    if status != 1 or not re.search(r"\.yaml:\d+: .*parenthesis", text):
+        raise RigError(f"a database that does not compile: {status} {text}")
+    take_turn(rig, turn, extra)
+
+
+def next_turn(rig, turn, out, seconds=5):
+    """Reload until the turn is taken (a worker without CPU for a second does not take it; then nothing
+    has changed), and wait for a call that meets it."""
+    began = time.monotonic()
+    for _ in range(5):
+        status, text = rig.reload()
+        if status == 0:
+            break
+        out["repeated"] += 1
+    else:
+        raise RigError(f"reload {turn} was refused: {text}")
+    took = time.monotonic() - began
+    report = rig.until(lambda r: r["turn"] >= turn, seconds, 0.01)
+    out["reloads"] += 1
+    out["without_effect"] += report["turn"] != turn
+    out["longest_reload_ms"] = max(out["longest_reload_ms"], round(took * 1000))
+    out["longest_until_used_ms"] = max(out["longest_until_used_ms"],
+                                       round((time.monotonic() - began) * 1000))
+
+
+def ring_drops(rig):
+    """What found a ring between threads full."""
+    return sum(v for k, v in counters(rig).items() if k.startswith("drops_") and k.endswith("_ring"))
+
+
+def turns_judged(out, report, drops):
+    """What a run of reloads comes to: passed only if each reload acted and no call failed."""
+    out.update({name: report[name] for name in (
+        "attempts", "established", *FAILURES, "behind", "no_slot", "turns_new", "turns_old",
+        "turns_changed", "retrans_out", "retrans_in", "wire_full", "unreadable")})
+    out["failures"] = failures(report) + report["attempts"] - report["established"]
+    out["lost_between_threads"] = drops
+    out["calls_per_s"] = round(report["attempts"] / out["seconds"], 1)
+    out.update(delays(report, "setup", "forward", "bye"))
+    out["passed"] = (out["failures"] == 0 and report["established"] > 0 and drops == 0
+                     and out["without_effect"] == 0 and out["turns_new"] == out["reloads"]
+                     and out["turns_old"] == out["turns_changed"] == out["unreadable"] == 0)
+    return out
+
+
+def reloads(rig, options):
+    """Reloads under calls (--rate): --reloads times new rules, each compiled into a database of its own
+    and met by calls in its order, while a call keeps the rules that it began with and none fails.
+    Exit status 1 if one did, or a reload did not act."""
+    out = {"reloads": 0, "refused": 0, "repeated": 0, "without_effect": 0, "longest_reload_ms": 0,
+           "longest_until_used_ms": 0, "rules": options.rules + 1}
+    take_turn(rig, 1, options.rules)
+    next_turn(rig, 1, dict(out), 0)  # not one of those that are counted
+    trial(rig, options.rate, 1)
+    drops, memory, began = ring_drops(rig), 0, time.monotonic()
+    rig.zero()
+    rig.set(rate=options.rate, calls=10**12, hold_ms=options.hold_ms, threshold_ms=THRESHOLD_MS)
+    for turn in range(2, options.reloads + 2):
+        take_turn(rig, turn, options.rules)
+        if turn % 20 == 0:
+            refused_reload(rig, turn, options.rules)
+            out["refused"] += 1
+        next_turn(rig, turn, out)
+        if turn == options.reloads // 2 + 1:
+            memory = rig.memory()
+        if turn % 50 == 0:
+            report = rig.report()
+            print(f"  {turn} reloads, {report['attempts']} calls, {failures(report)} failed", flush=True)
+        time.sleep(options.every)
+    rig.set(rate=0, calls=0)
+    out["seconds"] = round(time.monotonic() - began, 1)
+    report = rig.until(lambda r: r["used"] == 0, options.hold_ms / 1000 + THRESHOLD_MS / 1000 + 3)
+    out["memory_growth_of_second_half_mib"] = (rig.memory() - memory) >> 20
+    return turns_judged(out, report, ring_drops(rig) - drops)

@@ -92,10 +92,22 @@ class Rig:
         with open(os.path.join(self.dir, name + ".log"), encoding="utf-8", errors="replace") as f:
             return "".join(f.readlines()[-15:])
 
-    def _start_verge(self):
+    def write(self):
+        """The configuration, for the next reload; one value a line, so that errors have one."""
         path = os.path.join(self.dir, "verge.yaml")
-        with open(path, "w", encoding="utf-8") as f:
-            json.dump(self.conf, f)
+        with open(path + ".new", "w", encoding="utf-8") as f:
+            json.dump(self.conf, f, indent=0)
+        os.rename(path + ".new", path)
+        return path
+
+    def reload(self):
+        """vergectl reload: its exit status and what it says."""
+        done = subprocess.run([f"{self.build}/control/vergectl", "-s", f"{self.dir}/verge.sock",
+                               "reload"], capture_output=True, text=True, check=False, timeout=60)
+        return done.returncode, done.stdout + done.stderr
+
+    def _start_verge(self):
+        path = self.write()
         self.verge = self._start("verge", [f"{self.build}/control/verge", "-c", path],
                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         end = time.monotonic() + 60
