@@ -414,11 +414,12 @@ def imported_rules_config(net):
     conf = config(net, timer=LOCAL)
     files = os.path.join(ROOT, "tests", "golden", "convert")
     conf["rules"] = {"smc": {"import": f"smc {files}/smc-18-remove-session-expires.json"},
-                     "lines": {"import": f"sip_profiles {files}/cube-hide-update.txt"}}
+                     "lines": {"import": f"sip_profiles {files}/cube-hide-update.txt"},
+                     "copy": {"import": f"sip_profiles {files}/cube-copy.txt"}}
     conf["trunks"]["vsxi"] = {"port": "access", "peers": [ACCESS4 + "3:5060"],
                               "rules": {"in": [], "out": ["smc"]}}
     conf["trunks"]["cube"] = {"port": "core", "peers": [CORE4 + "3:5060"],
-                              "rules": {"in": ["lines"], "out": ["lines"]}}
+                              "rules": {"in": ["lines"], "out": ["lines", "copy"]}}
     conf["routes"] += [{"from": "vsxi", "to": ["cube"]}, {"from": "cube", "to": ["vsxi"]}]
     return conf
 
@@ -426,7 +427,8 @@ def imported_rules_config(net):
 @lab(slow=True)
 def imported_rules():
     """A VSXi SMC profile and lines of a CUBE, unchanged: a caller that hangs up on Session-Expires
-    keeps its call, a callee that lists UPDATE and refuses it is refreshed by re-INVITE at once."""
+    keeps its call, a callee that lists UPDATE and refuses it is refreshed by re-INVITE at once, and
+    gets what `copy` took from From and To."""
     callee = calls.callee_held(update=reply(501, "Not Implemented"))
     with Lab() as net:
         net.address("a", 3)
@@ -457,4 +459,10 @@ def imported_rules():
         found = [m for m in cube.seen() if not m.sent and m.method == "INVITE"]
         expect(len(found) >= 2 and found[1].header("Session-Expires"), "no refresh by re-INVITE")
         expect("UPDATE" not in found[0].header("Allow"), found[0].text)
+        # copy: the caller's user of From, the number called of To and of the Request-URI
+        expect(found[0].header("P-Asserted-Identity") == "<sip:alice@pbx.example>", found[0].text)
+        expect(found[0].text.startswith("INVITE sip:00" + found[0].header("X-Dialed").split(";")[0]),
+               found[0].text)
+        expect(found[0].header("X-Dialed").endswith(";by=alice"), found[0].text)
+        expect(found[1].header("P-Asserted-Identity") is None, "a re-INVITE begins no call")
         ended_well(verge)
