@@ -58,9 +58,10 @@ static unsigned wanted(struct worker *w, const struct msg_about *about, struct s
 	struct tap_state *t = w->tap;
 	uint64_t hash = siphash(w->engine_params.key, call_id_find(message)) | 1;
 	uint32_t at = (uint32_t)(hash >> 32) % TAP_LEARNED;
-	unsigned taps = engine_tap(w->engine, w->tap_filter, about);
+	bool known;
+	unsigned taps = engine_tap(w->engine, w->tap_filter, about, &known);
 
-	taps |= tap_message(w->tap_filter, about, message);
+	taps |= tap_message(w->tap_filter, about, message, known);
 	if (t->learned[at] == hash)
 		taps |= t->learned_taps[at];
 	if (taps != 0) {

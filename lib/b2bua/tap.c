@@ -4,6 +4,22 @@
 
 #include "b2bua/core.h"
 
+// Whether text has these bytes anywhere; len above 0. What is not there needs no reading, and most
+// messages are of calls that nobody looks for. memmem() takes four times as long for texts so
+// short.
+static bool tap_has(struct slice text, const char *want, size_t len)
+{
+	const uint8_t *p = text.p, *end = text.p + text.len;
+
+	while (p != NULL && (size_t)(end - p) >= len) {
+		p = memchr(p, (uint8_t)want[0], (size_t)(end - p) - len + 1);
+		if (p != NULL && memcmp(p, want, len) == 0)
+			return true;
+		p = p != NULL ? p + 1 : NULL;
+	}
+	return false;
+}
+
 // Whether the user of a name-addr or URI begins with the number, written with or without its plus.
 static bool tap_number_is(const struct tap_filter *f, struct slice value)
 {
@@ -11,7 +27,8 @@ static bool tap_number_is(const struct tap_filter *f, struct slice value)
 	struct sip_name_addr party;
 	struct sip_uri uri;
 
-	if (sip_name_addr_parse(&party, value) != 0 || sip_uri_parse(&uri, party.uri) != 0)
+	if (!tap_has(value, f->number, want.len) || sip_name_addr_parse(&party, value) != 0 ||
+	    sip_uri_parse(&uri, party.uri) != 0)
 		return false;
 	if (slice_starts_with(uri.user, want))
 		return true;
@@ -55,17 +72,28 @@ static bool tap_traces_call(const struct tap_filter *f, const struct call *c, co
 	return f->number[0] == '\0' || tap_leg_number(f, a) || tap_leg_number(f, b);
 }
 
+// Whether a leg is still what it was when the message came: another trunk may have been tried
+// since.
+static bool tap_leg_of(const struct msg_about *about, const struct leg *a, const struct leg *b)
+{
+	const struct leg *leg = about->side == SIDE_B ? b : a;
+
+	return leg_text_of(leg) != NULL && leg->trunk == about->trunk;
+}
+
 unsigned engine_tap(const struct engine *e, const struct tap_filter *f,
-		    const struct msg_about *about)
+		    const struct msg_about *about, bool *known)
 {
 	const struct call *c = about->call < e->p.calls ? &e->calls[about->call] : NULL;
 	const struct leg *a, *b;
 	unsigned taps = 0;
 
+	*known = false;
 	if (c == NULL || c->gen != about->gen)
 		return 0;
 	a = &e->legs[2 * about->call];
 	b = a + 1;
+	*known = tap_leg_of(about, a, b);
 	if (f->trunks)
 		taps = f->of_trunk[a->trunk] | f->of_trunk[b->trunk];
 	if (c->traced)
@@ -75,8 +103,18 @@ unsigned engine_tap(const struct engine *e, const struct tap_filter *f,
 	return taps;
 }
 
+// Whether a message may be wanted, by its bytes alone.
+static bool tap_may_be(const struct tap_filter *f, struct slice message)
+{
+	bool found = f->n_call_ids == 0;
+
+	for (unsigned i = 0; i < f->n_call_ids && !found; i++)
+		found = tap_has(message, f->call_id[i], f->call_id_len[i]);
+	return found && (f->number[0] == '\0' || tap_has(message, f->number, strlen(f->number)));
+}
+
 static bool tap_traces_message(const struct tap_filter *f, const struct msg_about *about,
-			       struct slice message)
+			       struct slice message, bool known)
 {
 	struct sip_msg m;
 
@@ -84,6 +122,10 @@ static bool tap_traces_message(const struct tap_filter *f, const struct msg_abou
 		return false;
 	if (f->n_call_ids == 0 && f->number[0] == '\0')
 		return true;
+	if (known && f->n_call_ids == 0 && !slice_starts_with(message, SLICE_LIT("INVITE ")))
+		return false; // the legs have its numbers, and engine_tap() looked at them
+	if (!tap_may_be(f, message))
+		return false;
 	(void)sip_msg_parse(&m, message); // what could be read is there after an error too
 	if (f->n_call_ids != 0 && !tap_call_id_is(f, sip_msg_value(&m, SIP_H_CALL_ID)))
 		return false;
@@ -92,12 +134,12 @@ static bool tap_traces_message(const struct tap_filter *f, const struct msg_abou
 }
 
 unsigned tap_message(const struct tap_filter *f, const struct msg_about *about,
-		     struct slice message)
+		     struct slice message, bool known)
 {
 	unsigned taps =
 		f->trunks && about->trunk < CONFIG_MAX_TRUNKS ? f->of_trunk[about->trunk] : 0;
 
-	if (f->tracing && tap_traces_message(f, about, message))
+	if (f->tracing && tap_traces_message(f, about, message, known))
 		taps |= TAP_TRACE;
 	return taps;
 }

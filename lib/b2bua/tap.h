@@ -26,11 +26,13 @@ struct tap_filter {
 
 // Who wants the messages of a call: enum tap bits. Thread: the engine's worker, after the input
 // that brought the message. Of a call that ended in that input only the trunks are left.
+// *known: the call is there, and its leg is that of the message.
 unsigned engine_tap(const struct engine *e, const struct tap_filter *f,
-		    const struct msg_about *about);
-// The same for a message that no call is known for, by what it says itself. message: valid or not.
+		    const struct msg_about *about, bool *known);
+// The same by what a message says itself. message: valid or not. known: as engine_tap() found; then
+// only an INVITE is read for numbers, because rules may have changed what its leg has of them.
 unsigned tap_message(const struct tap_filter *f, const struct msg_about *about,
-		     struct slice message);
+		     struct slice message, bool known);
 
 // A rule's action `trace`: the call's messages are wanted by a trace of marked calls and by HEP.
 // Thread: the engine's worker, inside an input.

@@ -35,7 +35,12 @@ static const struct {
 	{"quotes that do not end", "2002", "\"x <sip:2002@x>", "\"", false},
 	{"taken", "2002", FOUND, FOUND, true},
 	{"no URI", "2002", "<2002>", "<sip:2002@>", false},
+	{"elsewhere in the message", "10", "<sip:1@x>", "<sip:2@x>;tag=10", false},
+	{"of the Via", "z9hG4bK1", "<sip:1@x>", "<sip:2@x>", false},
 };
+
+static const char *method = "OPTIONS";
+static bool known;
 
 static unsigned taps_of(const struct tap_filter *f, unsigned trunk, const char *from,
 			const char *to)
@@ -44,10 +49,10 @@ static unsigned taps_of(const struct tap_filter *f, unsigned trunk, const char *
 	char message[512];
 
 	snprintf(message, sizeof(message),
-		 "OPTIONS sip:v SIP/2.0\r\nVia: SIP/2.0/UDP x;branch=z9hG4bK1\r\nFrom: %s\r\n"
+		 "%s sip:v SIP/2.0\r\nVia: SIP/2.0/UDP x;branch=z9hG4bK1\r\nFrom: %s\r\n"
 		 "To: %s\r\nCall-ID: here@x\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
-		 from, to);
-	return tap_message(f, &about, slice_of_str(message));
+		 method, from, to);
+	return tap_message(f, &about, slice_of_str(message), known);
 }
 
 static void by_number(void **)
@@ -105,11 +110,33 @@ static void by_filter(void **)
 			fail_msg("%s", filters[i].shows);
 }
 
+// Of a known call the legs have the numbers; what they cannot have is read all the same: the
+// INVITE's before rules, Call-IDs of a try before, and what no number restricts.
+static void of_a_known_call(void **)
+{
+	static struct tap_filter f = {.tracing = true, .trunk = TAP_ANY_TRUNK, .number = "2002"};
+	static const struct tap_filter all = {.tracing = true, .trunk = 3};
+
+	known = true;
+	assert_int_equal(taps_of(&f, 3, FOUND, FOUND), 0);
+	assert_int_equal(taps_of(&all, 3, "<sip:1@x>", "<sip:2@x>"), TAP_TRACE);
+	f.n_call_ids = 1;
+	f.call_id_len[0] = 6;
+	memcpy(f.call_id[0], "here@x", 6);
+	assert_int_equal(taps_of(&f, 3, FOUND, "<sip:2@x>"), TAP_TRACE);
+	f.n_call_ids = 0;
+	method = "INVITE";
+	assert_int_equal(taps_of(&f, 3, FOUND, "<sip:2@x>"), TAP_TRACE);
+	method = "OPTIONS";
+	known = false;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_number),
 		cmocka_unit_test(by_filter),
+		cmocka_unit_test(of_a_known_call),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
