@@ -72,10 +72,12 @@ static inline void outbuf_put_u64(struct outbuf *o, uint64_t v)
 		"40414243444546474849505152535455565758596061626364656667686970717273747576777879"
 		"8081828384858687888990919293949596979899";
 	uint32_t n = 1;
+	uint64_t rest;
 	uint8_t *to;
 
-	for (uint64_t next = 10; n < 20 && v >= next; next *= 10)
-		n++;
+	for (rest = v; rest >= 10000; rest /= 10000)
+		n += 4;
+	n += (uint32_t)(rest >= 10) + (rest >= 100) + (rest >= 1000);
 	to = outbuf_take(o, n);
 	if (to == NULL)
 		return;

@@ -23,31 +23,28 @@ static_assert(TOKEN_LEN == MAC_DIGITS + PAYLOAD_DIGITS, "characters of a token")
 static_assert(TOKEN_BRANCH_LEN == TOKEN_LEN + sizeof(COOKIE) - 1, "characters of a branch");
 static_assert(TOKEN_CALL_ID_LEN == TOKEN_LEN + 16, "characters of a Call-ID");
 
-// Each nibble of 32 bits, the first in the lowest byte.
-static uint64_t nibbles(uint32_t v)
+#ifdef __SSE4_2__
+// The last `digits` digits of v, 12 or 16. Sixteen bytes are written: behind twelve digits of a
+// token there are always more, which come later.
+static inline void hex_put(uint8_t *to, uint64_t v, unsigned digits)
 {
-	uint64_t x = __builtin_bswap32(v);
+	const __m128i letters = _mm_setr_epi8('0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a',
+					      'b', 'c', 'd', 'e', 'f');
+	const __m128i nibble = _mm_set1_epi8(15);
+	uint64_t first = __builtin_bswap64(v << (4 * (16 - digits)));
+	__m128i x = _mm_cvtsi64_si128((int64_t)first);
+	__m128i high = _mm_and_si128(_mm_srli_epi16(x, 4), nibble);
+	__m128i both = _mm_unpacklo_epi8(high, _mm_and_si128(x, nibble));
 
-	x = (x | x << 16) & 0x0000ffff0000ffff;
-	x = (x | x << 8) & 0x00ff00ff00ff00ff;
-	return (x >> 4 & 0x000f000f000f000f) | (x << 8 & 0x0f000f000f000f00);
+	_mm_storeu_si128((__m128i_u *)(void *)to, _mm_shuffle_epi8(letters, both));
 }
-
-// Eight digits at once: 0x27 more than '0' where a nibble is above 9.
-static uint64_t hex_eight(uint32_t v)
-{
-	uint64_t x = nibbles(v);
-
-	return x + 0x3030303030303030 + ((x + 0x0606060606060606) >> 4 & 0x0101010101010101) * 0x27;
-}
-
-// The last `digits` digits of v, 12 or 16.
+#else
 static void hex_put(uint8_t *to, uint64_t v, unsigned digits)
 {
-	uint64_t text[2] = {hex_eight((uint32_t)(v >> 32)), hex_eight((uint32_t)v)};
-
-	memcpy(to, (const uint8_t *)text + 16 - digits, digits);
+	for (unsigned i = 0; i < digits; i++)
+		to[i] = (uint8_t) "0123456789abcdef"[v >> (4 * (digits - 1 - i)) & 15];
 }
+#endif
 
 #ifdef __SSE4_2__
 // Sixteen bytes are read from p on; behind twelve digits of a token there are always more.
@@ -132,10 +129,10 @@ static bool unseal(const uint8_t text[TOKEN_LEN], struct siphash_key key, enum t
 
 void token_put(struct outbuf *o, struct siphash_key key, enum token_kind kind, uint64_t payload)
 {
-	uint8_t text[TOKEN_LEN];
+	uint8_t *text = outbuf_take(o, TOKEN_LEN);
 
-	seal(text, key, kind, payload);
-	outbuf_put(o, text, sizeof(text));
+	if (text != NULL)
+		seal(text, key, kind, payload);
 }
 
 void token_put_branch(struct outbuf *o, struct siphash_key key, uint64_t payload)
@@ -162,13 +159,14 @@ void token_put_call_id(struct outbuf *o, struct siphash_key key, uint64_t owner_
 	struct siphash_key mac_key = domain_key(key, TOKEN_CALL_ID, false);
 	struct siphash_key pad_key = domain_key(key, TOKEN_CALL_ID, true);
 	uint64_t mac = siphash_pair(mac_key, owner_hash, unique) & MAC_MASK;
-	uint8_t text[TOKEN_CALL_ID_LEN];
+	uint8_t *text = outbuf_take(o, TOKEN_CALL_ID_LEN);
 
+	if (text == NULL)
+		return;
 	hex_put(text, owner_hash, 16);
 	hex_put(text + 16, mac, MAC_DIGITS);
 	hex_put(text + 16 + MAC_DIGITS, unique ^ siphash_pair(pad_key, owner_hash, mac),
 		PAYLOAD_DIGITS);
-	outbuf_put(o, text, sizeof(text));
 }
 
 bool token_read_owner_hash(struct slice call_id, uint64_t *owner_hash)
