@@ -28,24 +28,6 @@ static bool sdp_maybe_origin(const uint8_t *p)
 	return (found[0] | found[1]) != 0;
 }
 
-// Offset of the next line "o=" from `start` on, which is where a line begins; body.len if there is
-// none.
-static uint32_t sdp_next_origin(struct slice body, uint32_t start)
-{
-	for (uint32_t at = start; at < body.len;) {
-		uint32_t end = at + 32;
-
-		if (end < body.len && !sdp_maybe_origin(body.p + at)) {
-			at = end;
-			continue;
-		}
-		for (; at < end && at < body.len; at++)
-			if (sdp_is_origin(body, start, at))
-				return at;
-	}
-	return body.len;
-}
-
 // Offset of the line after the one that `at` lies in. CRLF, LF and CR end a line.
 static uint32_t sdp_line_end(struct slice body, uint32_t at)
 {
@@ -69,6 +51,29 @@ static uint32_t sdp_line_end(struct slice body, uint32_t at)
 	if (at < body.len && body.p[at] == '\n')
 		at++;
 	return at;
+}
+
+// Offset of the next line "o=" from `start` on, which is where a line begins; body.len if there is
+// none.
+static uint32_t sdp_next_origin(struct slice body, uint32_t start)
+{
+	uint32_t second = sdp_line_end(body, start);
+
+	if (second < body.len && !sdp_is_origin(body, start, start) &&
+	    sdp_is_origin(body, start, second))
+		return second; // behind v=, where it nearly always is
+	for (uint32_t at = start; at < body.len;) {
+		uint32_t end = at + 32;
+
+		if (end < body.len && !sdp_maybe_origin(body.p + at)) {
+			at = end;
+			continue;
+		}
+		for (; at < end && at < body.len; at++)
+			if (sdp_is_origin(body, start, at))
+				return at;
+	}
+	return body.len;
 }
 
 // Two words, mixed by the fold of a full product.
