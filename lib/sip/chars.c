@@ -168,6 +168,23 @@ static inline uint32_t equal(__m128i v, char c)
 	return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8(c)));
 }
 
+void sip_chars_uri_marks(struct slice s, struct sip_chars_marks *marks)
+{
+	__m128i rows = _mm_loadu_si128((const __m128i_u *)(const void *)uri_end_set.row);
+	struct sip_chars_marks m = {0};
+
+	for (uint32_t n = 0; n < s.len; n += 16) {
+		__m128i v = load(s.p + n, s.len - n);
+		uint64_t inside = s.len - n >= 16 ? 0xffff : (1u << (s.len - n)) - 1;
+
+		m.ends |= (members(v, rows) & inside) << n;
+		m.at |= (equal(v, '@') & inside) << n;
+		m.colon |= (equal(v, ':') & inside) << n;
+		m.question |= (equal(v, '?') & inside) << n;
+	}
+	*marks = m;
+}
+
 // Bits of the bytes from '0' to c.
 static inline uint32_t digits_to(__m128i v, char c)
 {
@@ -235,6 +252,17 @@ uint32_t sip_chars_bracket_span(struct slice s)
 	while (n < s.len && !ends_bracket(s.p[n]))
 		n++;
 	return n;
+}
+
+void sip_chars_uri_marks(struct slice s, struct sip_chars_marks *marks)
+{
+	*marks = (struct sip_chars_marks){0};
+	for (uint32_t i = 0; i < s.len; i++) {
+		marks->ends |= (uint64_t)ends_uri(s.p[i]) << i;
+		marks->at |= (uint64_t)(s.p[i] == '@') << i;
+		marks->colon |= (uint64_t)(s.p[i] == ':') << i;
+		marks->question |= (uint64_t)(s.p[i] == '?') << i;
+	}
 }
 
 // Digits of a number of at most 255 without leading zeros at the start of n bytes; 0: none.

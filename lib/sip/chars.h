@@ -45,6 +45,14 @@ uint32_t sip_chars_quad_span(struct slice s);
 // Bytes up to the first that may stand in no URI, or a %: white space, controls, < > ".
 uint32_t sip_chars_uri_span(struct slice s);
 
+// Where the marks of a URI of at most SIP_CHARS_MARKS bytes stand: bit i for byte i.
+#define SIP_CHARS_MARKS 64
+struct sip_chars_marks {
+	uint64_t ends; // what ends sip_chars_uri_span()
+	uint64_t at, colon, question;
+};
+void sip_chars_uri_marks(struct slice s, struct sip_chars_marks *marks);
+
 // A token: at least one byte, all of them token characters.
 static inline bool sip_chars_all_token(struct slice s)
 {

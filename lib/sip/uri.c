@@ -98,7 +98,7 @@ int sip_uri_take_host(struct slice *rest, struct slice *host, uint8_t *host_kind
 	}
 	*port = 0;
 	*host = h;
-	if (s.len == 0 || (s.p[0] != ':' && !slice_is_lws(s.p[0]))) {
+	if (s.len == 0 || s.p[0] == ';' || (s.p[0] != ':' && !slice_is_lws(s.p[0]))) {
 		*rest = s;
 		return 0;
 	}
@@ -143,6 +143,42 @@ static int parse_sip(struct sip_uri *uri, struct slice s)
 	return 0;
 }
 
+// sip: without password, headers and escapes, which is nearly all of them. False: to be parsed in
+// full.
+static bool usual_sip(struct sip_uri *uri, struct slice text)
+{
+	struct slice user = SLICE_NONE, host, rest;
+	struct sip_chars_marks marks;
+	uint8_t host_kind;
+	uint32_t at;
+	uint16_t port;
+
+	if (text.len > SIP_CHARS_MARKS || !slice_starts_with(text, SLICE_LIT("sip:")))
+		return false;
+	sip_chars_uri_marks(text, &marks);
+	if ((marks.ends | marks.question) != 0)
+		return false;
+	rest = slice_skip(text, 4);
+	if (marks.at != 0) {
+		at = (uint32_t)__builtin_ctzll(marks.at);
+		user = slice_of(rest.p, at - 4);
+		if (user.len == 0 || (marks.colon & ((1ull << at) - 1)) >> 4 != 0)
+			return false;
+		rest = slice_skip(text, at + 1);
+	}
+	if (sip_uri_take_host(&rest, &host, &host_kind, &port) != 0 ||
+	    (rest.len != 0 && rest.p[0] != ';'))
+		return false;
+	*uri = (struct sip_uri){.scheme = SIP_URI_SIP,
+				.host_kind = host_kind,
+				.port = port,
+				.all = text,
+				.user = user,
+				.host = host,
+				.params = rest};
+	return true;
+}
+
 static bool is_tel_digit(uint8_t c)
 {
 	return sip_chars_is(c, SIP_CHARS_HEX) || c == '*' || c == '#';
@@ -183,20 +219,16 @@ static bool scheme_ok(struct slice s)
 
 int sip_uri_parse(struct sip_uri *uri, struct slice text)
 {
-	struct sip_uri x = {.all = text};
 	struct slice scheme, rest;
+	struct sip_uri x;
 	int64_t colon;
 	int rc = 0;
 
+	if (usual_sip(uri, text))
+		return 0;
 	if (!bytes_ok(text))
 		return -EBADMSG;
-	if (slice_starts_with(text, SLICE_LIT("sip:"))) { // without a search: nearly all of them
-		x.scheme = SIP_URI_SIP;
-		rc = parse_sip(&x, slice_skip(text, 4));
-		if (rc == 0)
-			*uri = x;
-		return rc;
-	}
+	x = (struct sip_uri){.all = text};
 	colon = slice_find(text, ':');
 	if (colon < 0)
 		return -EBADMSG;

@@ -103,47 +103,53 @@ static int add_param(struct sip_via *via, const struct sip_param *p)
 }
 
 // The two parameters that nearly every Via has, written without white space. False: to be parsed.
-static bool take_usual_param(struct sip_via *via, struct slice *rest)
+static bool take_usual_param(struct slice *rest, struct slice *branch, bool *has_rport)
 {
-	static const struct slice branch = SLICE_LIT(";branch="), rport = SLICE_LIT(";rport");
-	struct slice s = *rest, value;
+	static const struct slice branch_is = SLICE_LIT(";branch="), rport = SLICE_LIT(";rport");
+	struct slice s = *rest;
+	uint32_t n;
 
-	if (slice_starts_with(s, branch)) {
-		s = slice_skip(s, branch.len);
-		value = slice_first(s, sip_chars_value_span(s));
-		s = slice_skip(s, value.len);
-		if (s.len != 0 && s.p[0] != ';')
-			return false;
-		if (via->branch.p == NULL)
-			via->branch = value;
+	if (slice_starts_with(s, branch_is)) {
+		s = slice_skip(s, branch_is.len);
+		n = sip_chars_value_span(s);
+		if (branch->p == NULL)
+			*branch = slice_first(s, n);
 	} else if (slice_starts_with(s, rport)) {
-		s = slice_skip(s, rport.len);
-		if (s.len != 0 && s.p[0] != ';')
-			return false;
-		via->has_rport = true;
+		n = rport.len;
+		*has_rport = true;
 	} else {
 		return false;
 	}
-	*rest = s;
-	return true;
+	*rest = slice_skip(s, n);
+	return n == s.len || s.p[n] == ';';
 }
 
 // SIP/2.0/UDP host[:port], no blanks, and none but the two usual parameters: nearly all of them.
-// False: to be parsed; *via is then of no use.
+// False: to be parsed; *via is untouched.
 static bool usual_via(struct sip_via *via, struct slice s)
 {
 	static const struct slice usual = SLICE_LIT("SIP/2.0/UDP ");
+	struct slice rest, host, params, branch = SLICE_NONE;
+	uint8_t host_kind;
+	bool has_rport = false;
+	uint16_t port;
 
 	if (s.len <= usual.len || !slice_starts_with(s, usual))
 		return false;
-	*via = (struct sip_via){.all = s, .transport = SIP_UDP};
-	s = slice_skip(s, usual.len);
-	if (sip_uri_take_host(&s, &via->host, &via->host_kind, &via->port) != 0)
+	rest = slice_skip(s, usual.len);
+	if (sip_uri_take_host(&rest, &host, &host_kind, &port) != 0)
 		return false;
-	via->params = s;
-	while (s.len != 0)
-		if (!take_usual_param(via, &s))
+	for (params = rest; rest.len != 0;)
+		if (!take_usual_param(&rest, &branch, &has_rport))
 			return false;
+	*via = (struct sip_via){.transport = SIP_UDP,
+				.host_kind = host_kind,
+				.has_rport = has_rport,
+				.port = port,
+				.all = s,
+				.host = host,
+				.params = params,
+				.branch = branch};
 	return true;
 }
 
@@ -170,12 +176,7 @@ static int parse(struct sip_via *via, struct slice value)
 
 int sip_via_parse(struct sip_via *via, struct slice value)
 {
-	struct sip_via x;
-
-	if (!usual_via(&x, value))
-		return parse(via, value);
-	*via = x;
-	return 0;
+	return usual_via(via, value) ? 0 : parse(via, value);
 }
 
 int sip_via_next(struct sip_values *v, struct sip_via *via)
@@ -189,12 +190,13 @@ int sip_via_next(struct sip_values *v, struct sip_via *via)
 
 int sip_via_top(const struct sip_msg *m, struct sip_via *via)
 {
-	struct sip_values v = sip_param_values(m, SIP_H_VIA);
+	struct sip_values v;
 
-	if (v.f == NULL)
+	if (!sip_msg_has(m, SIP_H_VIA))
 		return -ENOENT;
-	if (v.rest.len != 0 && slice_find(v.rest, ',') < 0)
-		return sip_via_parse(via, v.rest);
+	if (usual_via(via, sip_msg_value(m, SIP_H_VIA))) // there is no comma in it
+		return 0;
+	v = sip_param_values(m, SIP_H_VIA);
 	return sip_via_next(&v, via) == 1 ? 0 : -EBADMSG;
 }
 

@@ -120,6 +120,33 @@ static void quads_agree(void **)
 	assert_true(found > 1000);
 }
 
+static void check_marks(struct slice s)
+{
+	struct sip_chars_marks m, want = {0};
+
+	for (uint32_t i = 0; i < s.len; i++) {
+		want.at |= (uint64_t)(s.p[i] == '@') << i;
+		want.colon |= (uint64_t)(s.p[i] == ':') << i;
+		want.question |= (uint64_t)(s.p[i] == '?') << i;
+		want.ends |= (uint64_t)(slow_uri_span(slice_of(s.p + i, 1)) == 0) << i;
+	}
+	sip_chars_uri_marks(s, &m);
+	assert_memory_equal(&m, &want, sizeof(m));
+}
+
+static void marks_agree(void **)
+{
+	uint8_t text[SIP_CHARS_MARKS];
+
+	for (uint32_t len = 0; len <= sizeof(text); len++)
+		for (unsigned c = 0; c < 256; c++) {
+			for (uint32_t i = 0; i < len; i++)
+				text[i] = (uint8_t)(i % 7 == c % 7 ? c : i * 37 + len);
+			check_marks(slice_of(text, len));
+			check_marks(guard_copy(0, slice_of(text, len)));
+		}
+}
+
 static void spans_agree(void **)
 {
 	uint8_t text[80];
@@ -149,6 +176,7 @@ static void spans_agree(void **)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(spans_agree),
+					   cmocka_unit_test(marks_agree),
 					   cmocka_unit_test(quads_agree)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
