@@ -387,24 +387,35 @@ static bool typed_interval(struct import_rule *r, struct slice header, struct sl
 	return true;
 }
 
-void import_rule_substitute(struct import_rule *r, struct slice header, struct slice pattern,
-			    struct slice with, bool all)
+struct outbuf *import_rule_match(struct import_rule *r, const char *key, struct slice header,
+				 struct slice pattern)
 {
 	uint8_t text[1200];
 	struct outbuf pcre = outbuf_of(text, sizeof(text)), *o;
 
-	if (typed_substitute(r, header, pattern, with) || typed_interval(r, header, pattern, with))
-		return;
 	if (!import_rule_regex(r, pattern, &pcre))
-		return;
+		return NULL;
 	if (pcre.full) {
 		import_rule_refuse(r, "the regular expression is too long");
-		return;
+		return NULL;
 	}
-	o = import_rule_do(r, "substitute");
+	o = import_rule_do(r, key);
 	outbuf_put_char(o, '{');
 	import_rule_text(o, "header", header);
 	import_rule_text(o, "match", outbuf_slice(&pcre));
+	return o;
+}
+
+void import_rule_substitute(struct import_rule *r, struct slice header, struct slice pattern,
+			    struct slice with, bool all)
+{
+	struct outbuf *o;
+
+	if (typed_substitute(r, header, pattern, with) || typed_interval(r, header, pattern, with))
+		return;
+	o = import_rule_match(r, "substitute", header, pattern);
+	if (o == NULL)
+		return;
 	import_rule_text(o, "with", with);
 	outbuf_put_str(o, all ? ", which: all, case: exact }" : ", which: first, case: exact }");
 }

@@ -40,6 +40,10 @@ __attribute__((format(printf, 2, 3))) void import_rule_differs(struct import_rul
 
 // Deletes header fields: all, or the first. Session-Expires becomes strip_session_timer.
 void import_rule_delete(struct import_rule *r, struct slice header, bool all);
+// One more action, begun: { header, match. The rest and the bracket are the caller's. NULL: the
+// expression is refused, and r has a note.
+struct outbuf *import_rule_match(struct import_rule *r, const char *key, struct slice header,
+				 struct slice pattern);
 // Substitutes in a header's value. Words that only leave Allow, Supported or Require become typed.
 void import_rule_substitute(struct import_rule *r, struct slice header, struct slice pattern,
 			    struct slice with, bool all);

@@ -372,8 +372,7 @@ static void copy(struct import_rule *r, struct words *w, struct slice name, stru
 {
 	bool uri = is_word(name, "SIP-Req-URI");
 	struct slice pattern, variable;
-	uint8_t text[1200];
-	struct outbuf pcre = outbuf_of(text, sizeof(text)), *o;
+	struct outbuf *o;
 
 	if (is_word(name, "SIP-StatusLine")) {
 		import_rule_refuse(r, "the status line cannot be copied from");
@@ -392,16 +391,9 @@ static void copy(struct import_rule *r, struct words *w, struct slice name, stru
 				   (int)(variable.len < 40 ? variable.len : 40), variable.p);
 		return;
 	}
-	if (!import_rule_regex(r, pattern, &pcre))
+	o = import_rule_match(r, "capture", uri ? SLICE_LIT("Request-URI") : header, pattern);
+	if (o == NULL)
 		return;
-	if (pcre.full) {
-		import_rule_refuse(r, "the regular expression is too long");
-		return;
-	}
-	o = import_rule_do(r, "capture");
-	outbuf_put_char(o, '{');
-	import_rule_text(o, "header", uri ? SLICE_LIT("Request-URI") : header);
-	import_rule_text(o, "match", outbuf_slice(&pcre));
 	outbuf_put_lit(o, ", as: ");
 	outbuf_put_slice(o, variable);
 	outbuf_put_lit(o, ", case: exact }");
