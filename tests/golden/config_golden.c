@@ -3,33 +3,16 @@
 // conf/verge.yaml must be what is printed, and it and conf/examples must load without a word.
 // Usage: golden_config DIRECTORY CONF [--write]   (--write: make NAME.out from what comes now, to
 // be read and committed)
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/config_load.h"
+#include "golden.h"
 
 // What the files are checked against, so that results do not depend on this machine.
 static const struct config_machine machine = {8, (uint64_t)4 << 30};
-
-// The whole file, ended by a NUL; NULL if there is none.
-static char *read_file(const char *path)
-{
-	FILE *f = fopen(path, "re");
-	char *text = NULL;
-	size_t size = 0;
-
-	if (f == NULL)
-		return NULL;
-	if (getdelim(&text, &size, 0, f) < 0) {
-		free(text);
-		text = calloc(1, 1);
-	}
-	fclose(f);
-	return text;
-}
 
 // What config_load() says about a file, under its base name.
 static char *findings(const char *dir, const char *name, bool *loaded)
@@ -57,28 +40,17 @@ static char *findings(const char *dir, const char *name, bool *loaded)
 
 static bool check_case(const char *dir, const char *name, bool write)
 {
-	char path[1024], *got, *want;
+	char path[1024], *got;
 	bool loaded, good;
 
 	got = findings(dir, name, &loaded);
 	snprintf(path, sizeof(path), "%s/%.*s.out", dir, (int)strlen(name) - 5, name);
-	if (write) {
-		FILE *f = fopen(path, "we");
-
-		good = f != NULL && fputs(got, f) >= 0 && fclose(f) == 0;
-	} else {
-		want = read_file(path);
-		good = want != NULL && strcmp(got, want) == 0;
-		if (!good)
-			printf("FAIL %s\n--- expected\n%s--- got\n%s", name,
-			       want != NULL ? want : "", got);
-		free(want);
-	}
+	good = golden_same(path, name, got, write);
 	free(got);
 	return good;
 }
 
-static bool check_silent(const char *dir, const char *name)
+static bool check_silent(const char *dir, const char *name, bool)
 {
 	bool loaded, good;
 	char *got = findings(dir, name, &loaded);
@@ -97,7 +69,7 @@ static bool check_printed(const char *conf)
 	bool good;
 
 	snprintf(path, sizeof(path), "%s/verge.yaml", conf);
-	file = read_file(path);
+	file = golden_read(path);
 	good = out.p != NULL && file != NULL && config_print(&out) == 0 &&
 	       slice_eq(outbuf_slice(&out), slice_of_str(file));
 	if (!good)
@@ -107,18 +79,10 @@ static bool check_printed(const char *conf)
 	return good;
 }
 
-static int is_yaml(const struct dirent *e)
-{
-	size_t n = strlen(e->d_name);
-
-	return n > 5 && strcmp(e->d_name + n - 5, ".yaml") == 0;
-}
-
 int main(int argc, char **argv)
 {
 	bool write = argc == 4 && strcmp(argv[3], "--write") == 0;
-	unsigned passed = 0, failed = 0;
-	struct dirent **list;
+	struct golden_sum sum = {0};
 	char examples[1024];
 	int n;
 
@@ -126,31 +90,18 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: %s DIRECTORY CONF [--write]\n", argv[0]);
 		return 2;
 	}
-	n = scandir(argv[1], &list, is_yaml, alphasort);
-	for (int i = 0; i < n; i++) {
-		*(check_case(argv[1], list[i]->d_name, write) ? &passed : &failed) += 1;
-		free(list[i]);
-	}
-	if (n >= 0)
-		free(list);
+	n = golden_each(&sum, argv[1], ".yaml", check_case, write);
 	if (n < 40) {
 		printf("FAIL only %d cases in %s\n", n, argv[1]);
-		failed++;
+		sum.failed++;
 	}
-	*(check_printed(argv[2]) ? &passed : &failed) += 1;
-	*(check_silent(argv[2], "verge.yaml") ? &passed : &failed) += 1;
+	*(check_printed(argv[2]) ? &sum.passed : &sum.failed) += 1;
+	*(check_silent(argv[2], "verge.yaml", false) ? &sum.passed : &sum.failed) += 1;
 	snprintf(examples, sizeof(examples), "%s/examples", argv[2]);
-	n = scandir(examples, &list, is_yaml, alphasort);
-	for (int i = 0; i < n; i++) {
-		*(check_silent(examples, list[i]->d_name) ? &passed : &failed) += 1;
-		free(list[i]);
-	}
-	if (n >= 0)
-		free(list);
+	n = golden_each(&sum, examples, ".yaml", check_silent, false);
 	if (n < 4) {
 		printf("FAIL only %d examples in %s\n", n, examples);
-		failed++;
+		sum.failed++;
 	}
-	printf("%u passed, %u failed\n", passed, failed);
-	return failed == 0 ? 0 : 1;
+	return golden_end(&sum);
 }

@@ -3,31 +3,15 @@
 // sip-profiles) must give exactly NAME.out, the rules and then the notes; what is written must
 // load, and printed again it must be the same rules. Usage: golden_convert DIRECTORY [--write]
 // (--write: make NAME.out from what comes now, to be read and committed)
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/config_import.h"
 #include "config/config_rules_print.h"
+#include "golden.h"
 
 #define TEXT_MAX (1u << 20)
-
-static char *read_file(const char *path)
-{
-	FILE *f = fopen(path, "re");
-	char *text = NULL;
-	size_t size = 0;
-
-	if (f == NULL)
-		return NULL;
-	if (getdelim(&text, &size, 0, f) < 0) {
-		free(text);
-		text = calloc(1, 1);
-	}
-	fclose(f);
-	return text;
-}
 
 static struct config *load(const char *name, const char *rules)
 {
@@ -93,16 +77,17 @@ static bool reads_again(const char *name, const struct config_import *import)
 	return good;
 }
 
-static bool check_case(const char *dir, const char *name, const char *dot, bool write)
+static bool check_case(const char *dir, const char *name, bool write)
 {
-	char path[1024], *in, *want, *got = NULL;
+	const char *dot = strrchr(name, '.');
+	char path[1024], *in, *got = NULL;
 	struct config_import *import;
 	size_t size = 0;
 	bool good = false;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	in = read_file(path);
+	in = golden_read(path);
 	if (in == NULL || config_import_convert(&import, dot[1] == 'j' ? "smc" : "sip_profiles",
 						slice_of_str(in), name) != 0) {
 		printf("FAIL %s cannot be converted\n", name);
@@ -114,17 +99,7 @@ static bool check_case(const char *dir, const char *name, const char *dot, bool 
 	config_errors_print(&import->notes, f);
 	fclose(f);
 	snprintf(path, sizeof(path), "%s/%.*s.out", dir, (int)(dot - name), name);
-	if (write) {
-		f = fopen(path, "we");
-		good = f != NULL && fputs(got, f) >= 0 && fclose(f) == 0;
-	} else {
-		want = read_file(path);
-		good = want != NULL && strcmp(got, want) == 0;
-		if (!good)
-			printf("FAIL %s\n--- expected\n%s--- got\n%s", name,
-			       want != NULL ? want : "", got);
-		free(want);
-	}
+	good = golden_same(path, name, got, write);
 	if (import->n_rules != 0)
 		good &= reads_again(name, import);
 	config_import_free(import);
@@ -133,34 +108,16 @@ static bool check_case(const char *dir, const char *name, const char *dot, bool 
 	return good;
 }
 
-static int is_case(const struct dirent *e)
-{
-	const char *dot = strrchr(e->d_name, '.');
-
-	return dot != NULL && (strcmp(dot, ".json") == 0 || strcmp(dot, ".txt") == 0);
-}
-
 int main(int argc, char **argv)
 {
 	bool write = argc == 3 && strcmp(argv[2], "--write") == 0;
-	unsigned passed = 0, failed = 0;
-	struct dirent **list;
-	int n;
+	struct golden_sum sum = {0};
 
 	if (argc != 2 && !write) {
 		fputs("usage: golden_convert DIRECTORY [--write]\n", stderr);
 		return 2;
 	}
-	n = scandir(argv[1], &list, is_case, alphasort);
-	for (int i = 0; i < n; i++) {
-		if (check_case(argv[1], list[i]->d_name, strrchr(list[i]->d_name, '.'), write))
-			passed++;
-		else
-			failed++;
-		free(list[i]);
-	}
-	if (n >= 0)
-		free(list);
-	printf("%u passed, %u failed\n", passed, failed);
-	return failed != 0 || passed == 0;
+	(void)golden_each(&sum, argv[1], ".json", check_case, write);
+	(void)golden_each(&sum, argv[1], ".txt", check_case, write);
+	return golden_end(&sum);
 }

@@ -8,33 +8,17 @@
 //   message
 // Lines end with CRLF on the wire; the body follows an empty line, and {LEN} is its length.
 // Usage: golden_rules DIRECTORY [--write] (--write: make the steps from what comes now, to be read)
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/config_load.h"
+#include "golden.h"
 #include "rules/rules.h"
 #include "sip/name_addr.h"
 #include "sip/numbers.h"
 
 static const char *const trunks[] = {"a", "b"};
-
-static char *read_file(const char *path)
-{
-	FILE *f = fopen(path, "re");
-	char *text = NULL;
-	size_t size = 0;
-
-	if (f == NULL)
-		return NULL;
-	if (getdelim(&text, &size, 0, f) < 0) {
-		free(text);
-		text = calloc(1, 1);
-	}
-	fclose(f);
-	return text;
-}
 
 static struct config *load(const char *name, struct slice rules)
 {
@@ -273,7 +257,7 @@ static bool check_case(const char *dir, const char *name, bool write)
 	bool good = false;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	text = read_file(path);
+	text = golden_read(path);
 	got = text != NULL ? rewritten(name, text) : NULL;
 	if (got != NULL && write) {
 		FILE *f = fopen(path, "we");
@@ -289,34 +273,15 @@ static bool check_case(const char *dir, const char *name, bool write)
 	return good;
 }
 
-static int is_case(const struct dirent *e)
-{
-	const char *dot = strrchr(e->d_name, '.');
-
-	return dot != NULL && strcmp(dot, ".case") == 0;
-}
-
 int main(int argc, char **argv)
 {
 	bool write = argc == 3 && strcmp(argv[2], "--write") == 0;
-	unsigned passed = 0, failed = 0;
-	struct dirent **list;
-	int n;
+	struct golden_sum sum = {0};
 
 	if (argc != 2 && !write) {
 		fputs("usage: golden_rules DIRECTORY [--write]\n", stderr);
 		return 2;
 	}
-	n = scandir(argv[1], &list, is_case, alphasort);
-	for (int i = 0; i < n; i++) {
-		if (check_case(argv[1], list[i]->d_name, write))
-			passed++;
-		else
-			failed++;
-		free(list[i]);
-	}
-	if (n >= 0)
-		free(list);
-	printf("%u passed, %u failed\n", passed, failed);
-	return failed != 0 || passed == 0;
+	(void)golden_each(&sum, argv[1], ".case", check_case, write);
+	return golden_end(&sum);
 }
