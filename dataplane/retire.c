@@ -39,12 +39,26 @@ void retire_text(struct retire *r, void *text, uint32_t size)
 		stat_add(&r->leaked, 1);
 		return;
 	}
-	r->fifo[(r->head + r->n++) % r->max] =
-		(struct retired){text, size, rte_rcu_qsbr_start(r->qsbr)};
+	r->fifo[(r->head + r->n++) % r->max] = (struct retired){text, size, 0};
+	r->fresh++;
+}
+
+// One grace period for all that were retired since the one before: beginning one is a locked
+// instruction, which waits for all stores before it.
+static void begin_grace(struct retire *r)
+{
+	uint64_t token;
+
+	if (r->fresh == 0)
+		return;
+	token = rte_rcu_qsbr_start(r->qsbr);
+	for (; r->fresh != 0; r->fresh--)
+		r->fifo[(r->head + r->n - r->fresh) % r->max].token = token;
 }
 
 uint32_t retire_poll(struct retire *r, uint32_t max)
 {
+	begin_grace(r);
 	for (; max != 0 && r->n != 0; max--) {
 		const struct retired *oldest = &r->fifo[r->head];
 

@@ -14,7 +14,7 @@ struct rte_rcu_qsbr;
 struct retired {
 	void *text;
 	uint32_t size;
-	uint64_t token;
+	uint64_t token; // of the grace period; none yet in those that are fresh
 };
 
 struct retire {
@@ -22,6 +22,7 @@ struct retire {
 	struct arena *arena;
 	struct retired *fifo; // ring of `max`
 	uint32_t max, head, n;
+	uint32_t fresh;	 // of the n, the last ones: retired since the latest grace period began
 	uint64_t leaked; // texts given up because the ring was full; never seen, R: control
 };
 
