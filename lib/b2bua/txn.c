@@ -55,12 +55,16 @@ const struct config *txn_config(const struct engine *e, const struct txn *t)
 	return config_kept_of(&e->kept, e->legs[2 * t->call + t->side].kept, t->trunk);
 }
 
-// Timer C is the profile's of the trunk that the INVITE went to.
+// Timer C is the profile's of the trunk that the INVITE went to. Who waits for none need not look
+// at call and leg, which may be long gone from caches.
 static struct txn_times txn_times_of(const struct engine *e, const struct txn *t)
 {
-	const struct config *c = txn_config(e, t);
 	struct txn_times times = e->times;
+	const struct config *c;
 
+	if (!txn_timer_is_c(t->machine, t->state))
+		return times;
+	c = txn_config(e, t);
 	times.c_us = c->profiles[c->trunks[t->trunk].profile].timer_c_s * 1000000u;
 	return times;
 }
@@ -666,7 +670,7 @@ static void txn_reliable_expire(struct engine *e, struct txn *t)
 void txn_expire(struct engine *e, uint32_t index)
 {
 	struct txn *t = &e->txns[index];
-	struct txn_times times = txn_times_of(e, t);
+	struct txn_times times;
 	enum txn_event event;
 	unsigned actions;
 
@@ -676,6 +680,7 @@ void txn_expire(struct engine *e, uint32_t index)
 		txn_reliable_expire(e, t);
 		return;
 	}
+	times = txn_times_of(e, t);
 	event = txn_timer_fire(&t->timer, t->machine, t->state, &times, e->now);
 	actions = event != TXN_EV_NONE ? txn_run(e, t, event) : 0;
 	if ((actions & TXN_DO_RINGS_LONG) != 0)

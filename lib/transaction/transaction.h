@@ -97,6 +97,9 @@ struct txn_timer {
 };
 static_assert(sizeof(struct txn_timer) == 16, "timers of a transaction");
 
+// Whether what runs in `state` is timer C: the only one that asks for c_us.
+bool txn_timer_is_c(enum txn_machine machine, enum txn_state state);
+
 // The transaction has entered `state`: start its timers. Returns when txn_timer_fire() has work
 // first; TICK_NEVER if no timer runs in this state.
 tick_t txn_timer_start(struct txn_timer *t, enum txn_machine machine, enum txn_state state,

@@ -33,6 +33,11 @@ static struct timers timers_of(enum txn_machine machine, enum txn_state state)
 	return table[machine][state];
 }
 
+bool txn_timer_is_c(enum txn_machine machine, enum txn_state state)
+{
+	return timers_of(machine, state).lasts == LASTS_C;
+}
+
 static tick_t deadline(const struct txn_timer *t, enum lasts lasts, const struct txn_times *times)
 {
 	tick_t t64 = (tick_t)times->t1_us * 64;
