@@ -144,8 +144,11 @@ struct st_headers st_answer(const struct st_policy *policy, struct st_leg *leg,
 struct st_headers st_offered(const struct st_seen *own, unsigned flags);
 
 // Headers of any other request or response of ours on this leg: Supported, nothing else (ST-07,
-// ST-11).
-struct st_headers st_plain(const struct st_policy *policy, const struct st_leg *leg);
+// ST-11), also for a timer that a peer imposed (P3). Inline: gcc stores such a result by bytes.
+static inline struct st_headers st_plain(const struct st_policy *policy, const struct st_leg *leg)
+{
+	return (struct st_headers){.supported = policy->mode != ST_MODE_OFF || leg->se_s != 0};
+}
 
 // --- as UAC
 
@@ -171,15 +174,12 @@ enum st_retry st_after_422(const struct st_policy *policy, struct st_leg *leg,
 
 // --- schedule
 
-// Refresh point for an interval that began at `from`: refresh_at of it, less jitter, never after
-// half.
+// Refresh point for an interval that began at `from`: refresh_at of it less jitter, half at most.
 tick_t st_refresh_point(const struct st_policy *policy, const struct st_leg *leg, tick_t from,
 			uint32_t jitter);
-// When the leg is given up: expiry less min(margin, interval / 3) (ST-74); TICK_NEVER without a
-// timer.
+// When the leg is given up: expiry less min(margin, interval / 3) (ST-74); TICK_NEVER: no timer.
 tick_t st_deadline(const struct st_policy *policy, const struct st_leg *leg);
-// What the wheel waits for next: the refresh point if it is ours and not yet under way, else the
-// deadline.
+// What the wheel waits for next: our refresh point if not yet under way, else the deadline.
 tick_t st_next(const struct st_policy *policy, const struct st_leg *leg, bool refresh_pending);
 // The call ends, or the operator keeps it although it expired: no timer any more (P18).
 void st_stop(struct st_leg *leg);

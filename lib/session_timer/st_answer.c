@@ -14,13 +14,6 @@ void st_learn(struct st_leg *leg, const struct st_seen *seen)
 	}
 }
 
-struct st_headers st_plain(const struct st_policy *policy, const struct st_leg *leg)
-{
-	// A timer that a peer imposed on a leg whose profile is off is advertised too: it is kept
-	// (P3).
-	return (struct st_headers){.supported = policy->mode != ST_MODE_OFF || leg->se_s != 0};
-}
-
 static bool st_peer_has_timer(const struct st_seen *seen)
 {
 	return seen->supported || seen->required;
