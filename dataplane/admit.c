@@ -67,7 +67,7 @@ enum verdict admit_look(const struct worker *w, const struct flow *flow, struct 
 	if (!w->admit->sorting)
 		return VERDICT_NONE;
 	// Who may not call at all does not take the place of those who may.
-	if (config_trunk_by_source(w->config, flow->port, flow) < 0)
+	if (engine_trunk_of(w->engine, flow) < 0)
 		return VERDICT_DROP_UNKNOWN_SOURCE;
 	// Of several workers another one may be the owner, who has room.
 	if (w->n_workers == 1 && is_full(w->admit) && frame_begins_something(message))

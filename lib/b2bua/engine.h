@@ -123,12 +123,14 @@ void engine_buffers_scarce(struct engine *e, bool scarce);
 struct outbox *engine_outbox(struct engine *e);
 bool engine_outbox_full(const struct engine *e);
 
-// Three optional passes over a burst before engine_message(): each starts the loads of what the one
-// before has led to: records and table buckets, legs and texts, other transactions and buffers.
+// Three optional passes before engine_message(), each begins to load what the one before has led
+// to: records and table buckets, legs and texts, other transactions and buffers.
 void engine_prefetch_record(struct engine *e, struct rx *rx);
 void engine_prefetch_text(struct engine *e, const struct rx *rx);
 void engine_prefetch_rest(struct engine *e, const struct rx *rx);
 
+// The trunk whose source an address is, on the port of the flow; -ENOENT.
+int engine_trunk_of(struct engine *e, const struct flow *flow);
 // Handle one message that parsed and comes from a known trunk source or not (the engine decides).
 // Returns the verdict (enum verdict, stat/verdict.def) to count.
 unsigned engine_message(struct engine *e, struct rx *rx, tick_t now);
@@ -158,16 +160,14 @@ void engine_order(struct engine *e, const struct order *order, tick_t now);
 
 // How many of each thing are in use now; for gauges and for tests that look for leaks.
 struct engine_usage {
-	uint32_t calls, transactions, forks, timers;
-	uint32_t bufs; // references held on message buffers
+	uint32_t calls, transactions, forks, timers, bufs; // bufs: references held on them
 	uint64_t text_bytes;
 };
 void engine_usage(const struct engine *e, struct engine_usage *usage);
 // Write the levels that are not counted as they change (legs, timers, text, buffers) into the
 // worker's stats; as often as they are to be right.
 void engine_gauges(struct engine *e);
-int engine_check(
-	const struct engine *e); // invariants, for tests: 0 or the number of the broken one
+int engine_check(const struct engine *e); // invariants: 0 or the number of the broken one
 
 // Any thread inside an RCU read section: a consistent copy of what a call is doing.
 struct leg_view {

@@ -7,8 +7,9 @@
 
 #include "sip/name_addr.h"
 
-#define COMPOSE_OWN   16
-#define KNOWN_SOURCES 64
+#define COMPOSE_OWN	   16
+#define KNOWN_SOURCES_BITS 10 // far more places than peers, so that hardly any share one
+#define KNOWN_SOURCES	   (1 << KNOWN_SOURCES_BITS)
 
 // The trunk of an IPv4 source (leg.c).
 struct known_source {

@@ -201,13 +201,18 @@ int leg_trunk_of(struct engine *e, const struct flow *flow)
 		return config_trunk_by_source(e->config, flow->port, flow);
 	memcpy(&ip, flow->peer_ip, sizeof(ip));
 	key = (uint64_t)1 << 63 | (uint64_t)flow->port << 48 | (uint64_t)flow->peer_udp << 32 | ip;
-	known = &e->sources[key * 0x9e3779b97f4a7c15u >> 58];
+	known = &e->sources[key * 0x9e3779b97f4a7c15u >> (64 - KNOWN_SOURCES_BITS)];
 	if (known->key == key)
 		return known->trunk;
 	trunk = config_trunk_by_source(e->config, flow->port, flow);
 	if (trunk >= 0)
 		*known = (struct known_source){key, (uint16_t)trunk};
 	return trunk;
+}
+
+int engine_trunk_of(struct engine *e, const struct flow *flow)
+{
+	return leg_trunk_of(e, flow);
 }
 
 // Ask the trunk table whether an address belongs to the leg's trunk.
