@@ -206,17 +206,18 @@ static bool release_must_wait(struct engine *e, const struct leg *leg)
 static void release_ack(struct engine *e, uint32_t call, unsigned side)
 {
 	struct leg *leg = engine_leg(e, call, side);
-	struct txn *t = leg->invite_out != NO_TXN ? &e->txns[leg->invite_out] : NULL;
-	struct txn gone = {.call = call,
-			   .call_gen = e->calls[call].gen,
-			   .side = (uint8_t)side,
-			   .trunk = leg->trunk,
-			   .cseq = leg->owed_ack,
-			   .gen = leg->owed_ack,
-			   .flow = leg->flow};
+	struct txn *t, gone;
 
 	if ((leg->flags & LEG_ACK_OWED) == 0)
 		return;
+	t = leg->invite_out != NO_TXN ? &e->txns[leg->invite_out] : NULL;
+	gone = (struct txn){.call = call,
+			    .call_gen = e->calls[call].gen,
+			    .side = (uint8_t)side,
+			    .trunk = leg->trunk,
+			    .cseq = leg->owed_ack,
+			    .gen = leg->owed_ack,
+			    .flow = leg->flow};
 	midcall_send_ack(e, t != NULL && t->cseq == leg->owed_ack ? t : &gone, leg_text_of(leg),
 			 NULL);
 }
