@@ -351,6 +351,7 @@ static struct {
 	_Atomic int error;
 } forced;
 
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): reserved in the header
 int fdatasync(int fd)
 {
 	struct stat st;
