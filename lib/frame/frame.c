@@ -2,6 +2,8 @@
 // Headers of the link and of IP as bytes. See frame.h.
 #include "frame/frame.h"
 
+#include <arpa/inet.h>
+
 #define IP4_MORE   0x2000u
 #define IP4_OFFSET 0x1fffu
 
@@ -52,11 +54,9 @@ uint64_t frame_sum_pseudo(unsigned family, const uint8_t *src, const uint8_t *ds
 			  uint32_t len)
 {
 	size_t n = family == 4 ? 4 : 16;
-	uint8_t tail[8] = {0};
+	uint64_t sum = htonl(len) + (uint64_t)htons((uint16_t)proto);
 
-	frame_put32(tail, len);
-	tail[7] = (uint8_t)proto;
-	return frame_sum(tail, sizeof(tail), frame_sum(dst, n, frame_sum(src, n, 0)));
+	return frame_sum(dst, n, frame_sum(src, n, sum));
 }
 
 enum verdict frame_ether_read(struct frame_ether *e, const uint8_t *p, uint32_t n)
@@ -200,16 +200,22 @@ void frame_ip4_fragment(uint8_t *p, uint32_t payload, uint16_t id, uint16_t flag
 	memcpy(p + 10, &sum, 2);
 }
 
+// Headers that have just been written are summed from their values: bytes stored one by one and
+// loaded in larger words are waited for.
 void frame_ip4_write(uint8_t *p, const uint8_t *src, const uint8_t *dst, unsigned proto,
 		     uint32_t len)
 {
-	p[0] = 0x45;
-	p[1] = 0;
-	p[8] = 64;
-	p[9] = (uint8_t)proto;
-	memcpy(p + 12, src, 4);
-	memcpy(p + 16, dst, 4);
-	frame_ip4_fragment(p, len, 0, 0);
+	uint32_t addresses[2], version = htonl(0x45000000 | (uint16_t)(FRAME_IP4_LEN + len));
+	uint16_t hops = htons((uint16_t)(64 << 8 | proto)), sum;
+
+	memcpy(&addresses[0], src, 4);
+	memcpy(&addresses[1], dst, 4);
+	sum = frame_sum_end((uint64_t)version + hops + addresses[0] + addresses[1]);
+	memcpy(p, &version, 4); // type of service 0, total length
+	memset(p + 4, 0, 4);	// no fragment
+	memcpy(p + 8, &hops, 2);
+	memcpy(p + 10, &sum, 2);
+	memcpy(p + 12, addresses, 8);
 }
 
 void frame_ip6_write(uint8_t *p, const uint8_t *src, const uint8_t *dst, unsigned proto,
@@ -259,9 +265,9 @@ void frame_udp_write(uint8_t *p, const struct frame_ip *ip, uint16_t src, uint16
 	frame_put16(p, src);
 	frame_put16(p + 2, dst);
 	frame_put16(p + 4, (uint16_t)len);
-	memset(p + 6, 0, 2);
 	if (sum) {
-		field = frame_sum_end(frame_sum(p, len, pseudo));
+		pseudo += (uint64_t)htons(src) + htons(dst) + htons((uint16_t)len);
+		field = frame_sum_end(frame_sum(p + FRAME_UDP_LEN, payload, pseudo));
 		if (field == 0)
 			field = 0xffff; // 0 would say that there is none
 	}
