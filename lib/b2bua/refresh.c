@@ -245,6 +245,8 @@ static void refresh_ok(struct engine *e, struct txn *t, const struct inbound *in
 	struct leg_text *text;
 	uint32_t rtt_us;
 
+	if ((t->flags & TXN_CROSSED) != 0)
+		t->offered.flags |= ST_CROSSED;
 	leg_take_timer(e, t->call, t->side, &t->offered, in->msg);
 	leg->flags &= (uint16_t)~LEG_EXPIRED;
 	leg->refreshes_sent++;

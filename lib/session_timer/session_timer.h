@@ -110,10 +110,10 @@ enum st_request_flag {
 	ST_INITIAL = 1,	     // the INVITE that begins the leg
 	ST_OTHER_TIMER = 2,  // the other leg's peer asked for a timer, or that leg has one
 	ST_REFRESH_ONLY = 4, // nothing but the session is refreshed: answered here, not relayed
+	ST_CROSSED = 8,	     // ours: while it was out, a request of the peer's got our 2xx
 };
 
-// Read what an INVITE or UPDATE, a 2xx to one, or a 422 says. Unreadable and contradictory headers
-// count as absent, never as an error (P7, P25).
+// Read an INVITE or UPDATE, a 2xx to one, or a 422. What cannot be read counts as absent (P7, P25).
 void st_read(struct st_seen *seen, const struct sip_msg *m);
 // The same from what the three lists hold: SIP_OPTION_BIT, SIP_METHOD_BIT.
 void st_read_listed(struct st_seen *seen, const struct sip_msg *m, uint32_t supported,

@@ -139,6 +139,11 @@ void st_accept(const struct st_policy *policy, struct st_leg *leg, const struct 
 		st_start(policy, leg, offered->se_s, ST_ROLE_LOCAL, now, jitter);
 		return;
 	}
+	// Our 2xx to the peer's request that crossed this one said that we refresh, and the peer
+	// may have read it last (ST-23). To go on does no harm; had it said that the peer does, it
+	// might.
+	if (!seen->has_se && (offered->flags & ST_CROSSED) != 0 && leg->role == ST_ROLE_LOCAL)
+		return;
 	st_stop(leg); // ST-22
 	leg->by = seen->has_se ? ST_BY_UNASKED_IGNORED : ST_BY_PEER_SILENT;
 	if (policy->mode == ST_MODE_OFF && !seen->has_se)

@@ -202,6 +202,7 @@ static void st_accepts_midcall(void **)
 		struct st_seen seen;
 		uint32_t se;
 		enum st_role role;
+		uint8_t flags;
 	} rows[] = {
 		ROW("st23 refreshed", {POLICY}, {.se_s = 1800, .role = LOCAL}, 1800,
 		    {TIMER, SE(1800), .refresher = UAC}, 1800, LOCAL),
@@ -220,10 +221,15 @@ static void st_accepts_midcall(void **)
 		ROW("p06 went without, 2xx without", {POLICY},
 		    {.se_s = 1800, .role = LOCAL, .flags = ST_LEG_NO_SE}, 0, {TIMER}, 0,
 		    ST_ROLE_NONE),
+		ROW("st23 crossed, our 2xx said that we refresh", {POLICY},
+		    {.se_s = 1800, .role = LOCAL, .expiry_tk = TICK_S(2700)}, 1800, {TIMER}, 1800,
+		    LOCAL, ST_CROSSED),
+		ROW("st22 crossed, it said that the peer does", {POLICY},
+		    {.se_s = 1800, .role = REMOTE}, 1800, {TIMER}, 0, ST_ROLE_NONE, ST_CROSSED),
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		const struct st_headers offered = {.se_s = rows[i].offered};
+		const struct st_headers offered = {.se_s = rows[i].offered, .flags = rows[i].flags};
 		struct st_leg leg = rows[i].leg;
 
 		leg.flags |= ST_LEG_ESTABLISHED;
