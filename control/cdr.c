@@ -231,6 +231,7 @@ static void put_leg(struct outbuf *o, const struct cdr *cdr, unsigned side)
 	put_time(o, "last_proof_of_life", cdr, leg->last_proof_tk);
 	put_attempts(o, cdr, side);
 	put_time(o, "billable_until", cdr, billable);
+	jsonout_u64(o, "holds", leg->holds);
 	jsonout_close(o, '}');
 }
 

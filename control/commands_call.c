@@ -221,6 +221,7 @@ static void put_timer(struct commands_job *j, const struct leg_view *leg)
 	jsonout_u64(o, "refreshes_sent", leg->refreshes_sent);
 	jsonout_u64(o, "refreshes_received", leg->refreshes_received);
 	jsonout_u64(o, "refreshes_failed", leg->refreshes_failed);
+	jsonout_u64(o, "holds", leg->holds);
 }
 
 bool commands_run_call(struct commands_job *j)

@@ -57,6 +57,7 @@ struct leg {
 	uint8_t kept;	 // place of the snapshot that the call goes by (config_kept.h)
 	uint8_t state;	 // enum leg_state
 	uint8_t auth_nc; // uses of LEG_TEXT_CHALLENGE so far; 0 = it is spent or there is none
+	uint8_t holds;	 // times that the peer put the call on hold, saturated
 	uint16_t flags;	 // enum leg_flag
 	uint16_t refreshes_sent, refreshes_received, refreshes_failed;
 	uint32_t o_version; // version of the o= line last sent
@@ -79,8 +80,7 @@ struct leg {
 	uint64_t agent;	      // hash of its User-Agent or Server; 0 = unknown
 };
 
-// RSeq numbers of the last reliable provisional response: the callee's, and the one that the caller
-// saw for it.
+// RSeq of the last reliable provisional response: the callee's, and the one the caller saw for it.
 struct early_rseq {
 	uint32_t peer, ours; // 0 = none
 };

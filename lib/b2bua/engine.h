@@ -180,7 +180,7 @@ struct leg_view {
 	tick_t refresh_tk, expiry_tk, last_refresh_ok_tk, last_proof_tk;
 	uint64_t agent; // hash of the peer's User-Agent or Server; 0 = unknown
 	bool refresh_pending;
-	uint8_t negotiated_by;
+	uint8_t negotiated_by, holds;
 	struct flow flow;
 	uint16_t call_id_len, local_len, remote_len, target_len;
 	char call_id[128], local[160], remote[160], target[160]; // cut to fit

@@ -7,6 +7,7 @@
 #include "b2bua/release.h"
 #include "b2bua/setup.h"
 #include "b2bua/txn.h"
+#include "sdp/sdp.h"
 
 // --- ACK
 
@@ -111,6 +112,18 @@ static void relay_take_timer(struct engine *e, struct txn *t, const struct inbou
 	leg_arm(e, t->call, t->side);
 }
 
+// An offer of the leg's peer was accepted: does it hold a call that its last description did not?
+static void relay_count_hold(struct leg *leg, struct slice offer)
+{
+	struct slice last = leg_text_part(leg_text_of(leg), LEG_TEXT_SDP);
+	struct sdp sdp;
+
+	if (sdp_parse(&sdp, offer) != 0 || !sdp_is_hold(&sdp) || leg->holds == UINT8_MAX)
+		return;
+	if (sdp_parse(&sdp, last) != 0 || !sdp_is_hold(&sdp))
+		leg->holds++;
+}
+
 // Both sides agreed: what each sent becomes what its leg agreed on, and its Contact the target (RFC
 // 6141).
 static void relay_commit(struct engine *e, struct txn *from, const struct sip_msg *request,
@@ -122,6 +135,10 @@ static void relay_commit(struct engine *e, struct txn *from, const struct sip_ms
 
 	asked->flags &= (uint16_t)~LEG_REOFFER;
 	told->flags &= (uint16_t)~LEG_REOFFER;
+	if (request->body.len != 0)
+		relay_count_hold(asked, request->body);
+	else // the offer, if there is one
+		relay_count_hold(told, answer->body);
 
 	if (text != NULL) {
 		leg_set_text(e, asked, text);

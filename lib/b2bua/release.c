@@ -42,6 +42,7 @@ static void record_leg(const struct leg *leg, struct leg_record *r)
 	r->refreshes_received = leg->refreshes_received;
 	r->refreshes_failed = leg->refreshes_failed;
 	r->refresh_method = leg->refresh_method;
+	r->holds = leg->holds;
 	r->negotiated_by = leg->st.by;
 	r->last_refresh_ok_tk = leg->st.last_ok_tk;
 	r->last_proof_tk = leg->last_proof_tk;

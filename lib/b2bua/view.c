@@ -37,6 +37,7 @@ static void view_leg(const struct leg *leg, struct leg_view *v)
 	v->last_proof_tk = leg->last_proof_tk;
 	v->refresh_pending = (leg->flags & (LEG_REFRESH_OUT | LEG_REFRESH_DUE)) != 0;
 	v->negotiated_by = leg->st.by;
+	v->holds = leg->holds;
 	v->agent = leg->agent;
 	v->flow = leg->flow;
 	if (t == NULL)

@@ -146,6 +146,7 @@ struct leg_record {
 	uint16_t refreshes_failed;
 	uint8_t refresh_method;	   // enum refresh_method of the last one sent
 	uint8_t negotiated_by;	   // enum st_by: which header or rule decided
+	uint8_t holds;		   // times that the peer put the call on hold
 	tick_t last_refresh_ok_tk; // 0 = never
 	tick_t last_proof_tk;	   // last message of the peer
 	tick_t expiry_tk;	   // 0 = no timer

@@ -150,7 +150,7 @@ def cdr_tail():
             rows = list(csv.DictReader(f))
         expect(len(rows) == 7 and all(r["release_cause"] == "normal" and r["code"] == "200" and
                                       r["egress_source"] == CORE4 + "2:5060" for r in rows), rows)
-        expect(len(rows[0]) == 46 and None not in rows[0], list(rows[0]))
+        expect(len(rows[0]) == 48 and None not in rows[0], list(rows[0]))
         status, text = verge.vergectl("cdr", "tail", "--limit", "2")
         expect(status == 0 and len(text.splitlines()) == 2, text)
         expect(verge.vergectl("--json", "cdr", "tail")[0] == 1, "CSV as JSON")

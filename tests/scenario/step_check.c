@@ -160,6 +160,8 @@ static void check_leg(struct run *r, const struct check *c, void *arg)
 		judge_number(r, c, leg->refreshes_received);
 	else if (strcmp(c->name, "failed") == 0)
 		judge_number(r, c, leg->refreshes_failed);
+	else if (strcmp(c->name, "holds") == 0)
+		judge_number(r, c, leg->holds);
 	else if (strcmp(c->name, "flipped") == 0)
 		judge_number(r, c, leg->timer.role_flipped);
 	else if (strcmp(c->name, "unasked") == 0)
