@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "rules/rule.h"
+#include "rules/rules.h"
+
 static const struct {
 	const char *name, *path;
 } columns[] = {
@@ -47,7 +50,7 @@ static void put_field(struct outbuf *o, const char *text)
 // Words of a list, with spaces between.
 static void put_words(struct outbuf *o, const json_t *list)
 {
-	char text[1024];
+	char text[RULES_LABELS * (RULE_MAX_LABEL + 1)]; // tags; warnings are fewer
 	struct outbuf words = outbuf_of(text, sizeof(text) - 1);
 
 	for (size_t i = 0; i < json_array_size(list); i++) {

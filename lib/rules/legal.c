@@ -141,17 +141,9 @@ static const char *check_floor(const struct draft *d)
 
 static const char *check_field(const struct run *r, const struct draft_field *f)
 {
-	switch (f->id) {
-	case SIP_H_VIA:
-	case SIP_H_CALL_ID:
-	case SIP_H_CSEQ:
-	case SIP_H_CONTENT_LENGTH:
-	case SIP_H_MAX_FORWARDS:
-	case SIP_H_ROUTE:
-	case SIP_H_RECORD_ROUTE:
-	case SIP_H_RSEQ:
-	case SIP_H_RACK:
+	if (rule_protected(f->id) != NULL)
 		return "a header that must stay would change";
+	switch (f->id) {
 	case SIP_H_FROM:
 	case SIP_H_TO:
 		return (f->flags & (DRAFT_GONE | DRAFT_NAME)) != 0 || f->origin == DRAFT_NEW

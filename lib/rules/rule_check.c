@@ -56,8 +56,7 @@ bool rule_check_pattern(struct slice pattern, bool any_case, char fault[RULE_FAU
 
 // --- what must stay as it is
 
-// Why no action may touch a header at all; NULL: it may.
-static const char *protected_always(uint8_t id)
+const char *rule_protected(uint8_t id)
 {
 	switch (id) {
 	case SIP_H_VIA:
@@ -88,7 +87,7 @@ static bool is_address(uint8_t id)
 
 static bool check_header(const struct rule_header *h, const struct rule_action *a, char *fault)
 {
-	const char *why = protected_always(h->id);
+	const char *why = rule_protected(h->id);
 
 	if (!is_token(h->name) || h->name.len > 64)
 		return wrong(fault, "'" SLICE_FMT "' is no header name", SLICE_ARG(h->name));

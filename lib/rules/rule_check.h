@@ -16,6 +16,9 @@ bool rule_check_action(const struct rule_action *action, char fault[RULE_FAULT_M
 // Also everything inside; *line is where the fault is.
 bool rule_check(const struct rule *rule, uint32_t *line, char fault[RULE_FAULT_MAX]);
 
+// Why no rule may touch a header (enum sip_header); NULL: one may. Any thread.
+const char *rule_protected(uint8_t id);
+
 // The variables that rules of a set have captured so far, by number: on which kinds of messages.
 struct rule_variables {
 	uint8_t kinds[RULE_MAX_VARIABLES + 1]; // 1 << enum rule_kind

@@ -500,7 +500,7 @@ static void apply(struct outcome *o, struct rules_program *p, const struct rules
 	o->len = out.len;
 }
 
-// --- what may not be
+// --- what may not be: said here again, since a judge must not ask whom it judges
 
 static bool is_protected(unsigned id)
 {

@@ -541,6 +541,28 @@ static void csv_rows(void **state)
 	assert_false(cdr_csv_convert(&(struct outbuf){0}, SLICE_LIT("{\"call_id\":")));
 }
 
+// As many tags as there may be, as long as they may be: none is lost.
+static void csv_keeps_all_tags(void **state)
+{
+	static char json[8192], room[8192], tag[64];
+	struct outbuf in = outbuf_of(json, sizeof(json)), o = outbuf_of(room, sizeof(room) - 1);
+
+	(void)state;
+	memset(tag, 'x', sizeof(tag) - 1);
+	tag[sizeof(tag) - 1] = '\0';
+	outbuf_put_lit(&in, "{\"tags\":[");
+	for (unsigned i = 0; i < 64; i++) {
+		outbuf_put_str(&in, i == 0 ? "\"" : ",\"");
+		outbuf_put_str(&in, tag);
+		outbuf_put_char(&in, '"');
+	}
+	outbuf_put_lit(&in, "]}");
+	assert_false(in.full);
+	assert_true(cdr_csv_convert(&o, outbuf_slice(&in)));
+	room[o.len] = '\0';
+	assert_int_equal(strspn(strchr(room, 'x'), "x "), 64 * 64 - 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -562,6 +584,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(disk_that_cannot_keep, setup, teardown),
 		cmocka_unit_test_setup_teardown(csv_has_a_header, setup, teardown),
 		cmocka_unit_test(csv_rows),
+		cmocka_unit_test(csv_keeps_all_tags),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
