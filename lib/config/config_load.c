@@ -231,22 +231,58 @@ int config_load(struct config **out, const char *path, const struct config *prev
 	return rc;
 }
 
-// Overrides of c without those of this trunk and key, plus the new one.
+// An override of the same key of the same trunk, or of any key where new names none.
+static bool replaces(const struct config_override *new, const struct config_override *old)
+{
+	return strcmp(old->trunk, new->trunk) == 0 &&
+	       (new->key[0] == 0 || strcmp(old->key, new->key) == 0);
+}
+
+// The overrides of t less those that are replaced; if they are to be set, the new ones behind them,
+// of each key the last.
 static uint32_t next_overrides(const struct config_text *t, const struct config_override *new,
-			       bool set, struct config_override *list)
+			       uint32_t n_new, bool set, struct config_override *list)
 {
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < t->n_overrides; i++) {
-		const struct config_override *o = &t->overrides[i];
+	for (uint32_t i = 0; i < t->n_overrides + (set ? n_new : 0); i++) {
+		bool is_new = i >= t->n_overrides, stays = true;
+		const struct config_override *o =
+			is_new ? &new[i - t->n_overrides] : &t->overrides[i];
 
-		if (strcmp(o->trunk, new->trunk) != 0 ||
-		    (new->key[0] != 0 && strcmp(o->key, new->key) != 0))
+		for (uint32_t j = is_new ? i - t->n_overrides + 1 : 0; j < n_new && stays; j++)
+			stays = !replaces(&new[j], o);
+		if (stays)
 			list[n++] = *o;
 	}
-	if (set)
-		list[n++] = *new;
 	return n;
+}
+
+static int override(struct config **out, const struct config *c, const struct config_override *new,
+		    uint32_t n, bool set, struct config_errors *errors)
+{
+	const struct config_text *t = c->text;
+	struct config_override *list;
+	int rc;
+
+	*out = NULL;
+	for (uint32_t i = 0; i < n; i++)
+		if (config_trunk_find(c, new[i].trunk) < 0)
+			return -ENOENT;
+	config_errors_free(errors);
+	list = calloc((size_t)t->n_overrides + n + 1, sizeof(*list));
+	if (list == NULL)
+		return -ENOMEM;
+	rc = load(out, text_new(t->source, t->name, list, next_overrides(t, new, n, set, list)), c,
+		  NULL, t->files, errors);
+	free(list);
+	return rc;
+}
+
+int config_override_all(struct config **out, const struct config *c,
+			const struct config_override *new, uint32_t n, struct config_errors *errors)
+{
+	return override(out, c, new, n, true, errors);
 }
 
 static bool fits(char *field, size_t size, const char *text)
@@ -257,28 +293,18 @@ static bool fits(char *field, size_t size, const char *text)
 int config_override(struct config **out, const struct config *c, const char *trunk, const char *key,
 		    const char *value, struct config_errors *errors)
 {
-	struct config_override new = {0}, *list;
-	const struct config_text *t = c->text;
-	int rc;
+	struct config_override new = {0};
 
 	*out = NULL;
-	if (config_trunk_find(c, trunk) < 0 || !fits(new.trunk, sizeof(new.trunk), trunk))
+	if (!fits(new.trunk, sizeof(new.trunk), trunk))
 		return -ENOENT;
-	config_errors_free(errors);
 	if (!fits(new.key, sizeof(new.key), key != NULL ? key : "") ||
 	    !fits(new.value, sizeof(new.value), value != NULL ? value : "")) {
+		config_errors_free(errors);
 		config_errors_add(errors, false, 0, 0, "the key or value is too long");
 		return -EINVAL;
 	}
-	list = calloc((size_t)t->n_overrides + 1, sizeof(*list));
-	if (list == NULL)
-		return -ENOMEM;
-	rc = load(out,
-		  text_new(t->source, t->name, list,
-			   next_overrides(t, &new, key != NULL && value != NULL, list)),
-		  c, NULL, t->files, errors);
-	free(list);
-	return rc;
+	return override(out, c, &new, 1, key != NULL && value != NULL, errors);
 }
 
 uint32_t config_overrides(const struct config *c)

@@ -62,6 +62,10 @@ int config_load_text(struct config **out, struct slice text, const char *name,
 // -ENOENT no such trunk, -EINVAL with *errors saying why, -ENOMEM.
 int config_override(struct config **out, const struct config *c, const char *trunk, const char *key,
 		    const char *value, struct config_errors *errors);
+// The same with several at once, checked together; the last of a key counts.
+int config_override_all(struct config **out, const struct config *c,
+			const struct config_override *new, uint32_t n,
+			struct config_errors *errors);
 // How many overrides c carries, and the i-th.
 uint32_t config_overrides(const struct config *c);
 const struct config_override *config_override_at(const struct config *c, uint32_t i);

@@ -212,6 +212,11 @@ static void overrides(void **)
 	assert_int_equal(c->trunks[id].limits.calls, 7);
 	assert_int_equal(config_overrides(c), 2);
 	assert_string_equal(config_override_at(c, 1)->key, "limits.calls");
+	assert_int_equal(config_override(&d, c, "8068", "limits.calls", NULL, &errors), 0);
+	assert_int_equal(config_overrides(d), 1);
+	assert_int_equal(d->trunks[id].timer.mode, CONFIG_TIMER_MODE_OBSERVE);
+	assert_int_equal(d->trunks[id].limits.calls, 5);
+	config_free(d);
 	assert_int_equal(config_override(&d, c, "8068", NULL, NULL, &errors), 0);
 	assert_int_equal(d->trunks[id].timer.mode, CONFIG_TIMER_MODE_SUPPORTED);
 	assert_int_equal(d->trunks[id].limits.calls, 5);
@@ -229,6 +234,34 @@ static void overrides(void **)
 	config_free(a);
 	config_free(b);
 	config_free(c);
+}
+
+// Several at once are checked together: on the way from one to the other may be what is refused.
+static void overrides_at_once(void **)
+{
+	static const struct config_override both[] = {
+		{"8068", "session_timer.interval", "7200"},
+		{"8068", "session_timer.min_interval", "3600"},
+		{"8068", "session_timer.interval", "3600"},
+	};
+	struct config *a = load(base, NULL), *b, *c;
+	struct config_errors errors = {0};
+	int id = config_trunk_find(a, "8068");
+
+	assert_int_equal(config_override_all(&b, a, both, 2, &errors), 0);
+	assert_int_equal(b->trunks[id].timer.interval_s, 7200);
+	assert_int_equal(b->trunks[id].timer.min_interval_s, 3600);
+	assert_int_equal(config_overrides(b), 2);
+	assert_int_equal(config_override_all(&c, b, both, 3, &errors), 0);
+	assert_int_equal(c->trunks[id].timer.interval_s, 3600);
+	assert_int_equal(config_overrides(c), 2);
+	config_free(c);
+	assert_int_equal(config_override_all(&c, a, both + 1, 1, &errors), -EINVAL);
+	assert_null(c);
+	assert_int_equal(errors.errors, 1);
+	config_errors_free(&errors);
+	config_free(a);
+	config_free(b);
 }
 
 static void next_hops(void **)
@@ -326,6 +359,7 @@ int main(void)
 		cmocka_unit_test(route),
 		cmocka_unit_test(ids_outlive_reloads),
 		cmocka_unit_test(overrides),
+		cmocka_unit_test(overrides_at_once),
 		cmocka_unit_test(next_hops),
 		cmocka_unit_test(many_trunks),
 		cmocka_unit_test(memory),
