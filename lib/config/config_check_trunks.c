@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "config/config_policy.h"
 #include "config/config_text.h"
 
 #define FAULT(l, field, otherwise, ...)                                                         \
@@ -131,14 +132,6 @@ static void check_peers(const struct config_loader *l, const struct config_trunk
 			     t->name);
 }
 
-// Refreshes a second that verge must send when each leg of the trunk has this interval.
-static uint64_t refreshes(uint64_t legs, const struct config_timer *t, uint32_t interval_s)
-{
-	uint64_t period_ms = (uint64_t)interval_s * t->refresh_at_pm;
-
-	return (legs * 1000 + period_ms - 1) / period_ms;
-}
-
 static void check_budget(const struct config_loader *l, const struct config_trunk *t)
 {
 	const struct config *c = l->r.c;
@@ -149,8 +142,8 @@ static void check_budget(const struct config_loader *l, const struct config_trun
 
 	if (t->timer.budget == 0 || t->timer.mode == CONFIG_TIMER_MODE_OFF)
 		return;
-	needed = refreshes(legs, &t->timer, t->timer.interval_s);
-	worst = refreshes(legs, &t->timer, t->timer.min_interval_s);
+	needed = config_policy_refreshes(legs, &t->timer, t->timer.interval_s);
+	worst = config_policy_refreshes(legs, &t->timer, t->timer.min_interval_s);
 	if (t->timer.budget < needed)
 		FAULT(l, key, t->line,
 		      "session_timer.budget %u refreshes/s cannot keep %llu calls of trunks.%s "

@@ -8,6 +8,7 @@
 
 #include "config/config_schema.h"
 #include "session_timer/outcome.h"
+#include "session_timer/rehearse.h"
 
 // config_policy() copies these numbers.
 static_assert((int)CONFIG_TIMER_MODE_REQUIRED == (int)ST_MODE_REQUIRED &&
@@ -44,6 +45,13 @@ void config_policy(struct st_policy *policy, const struct config_timer *t)
 	};
 }
 
+uint64_t config_policy_refreshes(uint64_t legs, const struct config_timer *t, uint32_t interval_s)
+{
+	uint64_t period_ms = (uint64_t)interval_s * t->refresh_at_pm;
+
+	return (legs * 1000 + period_ms - 1) / period_ms;
+}
+
 #define UPDATE_TOO (SIP_METHOD_BIT(INVITE) | SIP_METHOD_BIT(UPDATE))
 
 // A peer that calls verge.
@@ -67,106 +75,63 @@ static const struct asking {
 	{"timer required", {.se_s = 1800, .has_se = true, .supported = true, .required = true}},
 };
 
-// A peer that verge calls. echo: its 2xx has the interval that was offered.
+// A peer that verge calls.
 static const struct answering {
 	const char *shows;
-	unsigned code; // first answer: 200, 420 or 422
-	bool echo;
-	struct st_seen seen;
+	struct st_peer peer;
 } answering[] = {
-	{"no timer support", 200, false, {0}},
-	{"no timer support (Require refused)", 420, false, {0}},
+	{"no timer support", {.code = 200}},
+	{"no timer support (Require refused)", {.code = 420}},
 	{"timer, refresher=uac",
-	 200,
-	 true,
-	 {.has_se = true, .supported = true, .required = true, .refresher = ST_REFRESHER_UAC}},
+	 {.code = 200,
+	  .echo = true,
+	  .seen = {.has_se = true,
+		   .supported = true,
+		   .required = true,
+		   .refresher = ST_REFRESHER_UAC}}},
 	{"timer, refresher=uac, has UPDATE",
-	 200,
-	 true,
-	 {.has_se = true,
-	  .supported = true,
-	  .required = true,
-	  .refresher = ST_REFRESHER_UAC,
-	  .has_allow = true,
-	  .allow = UPDATE_TOO}},
+	 {.code = 200,
+	  .echo = true,
+	  .seen = {.has_se = true,
+		   .supported = true,
+		   .required = true,
+		   .refresher = ST_REFRESHER_UAC,
+		   .has_allow = true,
+		   .allow = UPDATE_TOO}}},
 	{"timer, refresher=uas",
-	 200,
-	 true,
-	 {.has_se = true, .supported = true, .refresher = ST_REFRESHER_UAS}},
-	{"timer, nobody named", 200, true, {.has_se = true, .supported = true}},
+	 {.code = 200,
+	  .echo = true,
+	  .seen = {.has_se = true, .supported = true, .refresher = ST_REFRESHER_UAS}}},
+	{"timer, nobody named",
+	 {.code = 200, .echo = true, .seen = {.has_se = true, .supported = true}}},
 	{"timer, lowers to SE 90",
-	 200,
-	 false,
-	 {.se_s = 90, .has_se = true, .supported = true, .refresher = ST_REFRESHER_UAS}},
+	 {.code = 200,
+	  .seen = {.se_s = 90, .has_se = true, .supported = true, .refresher = ST_REFRESHER_UAS}}},
 	{"422, Min-SE 3600",
-	 422,
-	 true,
-	 {.min_se_s = 3600, .has_se = true, .supported = true, .refresher = ST_REFRESHER_UAS}},
+	 {.code = 422,
+	  .echo = true,
+	  .seen = {.min_se_s = 3600,
+		   .has_se = true,
+		   .supported = true,
+		   .refresher = ST_REFRESHER_UAS}}},
 	{"422, Min-SE 172800",
-	 422,
-	 true,
-	 {.min_se_s = 172800, .has_se = true, .supported = true, .refresher = ST_REFRESHER_UAS}},
+	 {.code = 422,
+	  .echo = true,
+	  .seen = {.min_se_s = 172800,
+		   .has_se = true,
+		   .supported = true,
+		   .refresher = ST_REFRESHER_UAS}}},
 };
 
-// What became of one leg.
-struct result {
-	char way[40]; // "200", "422 Min-SE 600", "2 INVITEs, 200"
-	bool up;      // a 2xx ended it
-	struct st_leg leg;
-};
-
-static void answer(const struct st_policy *policy, const struct st_seen *seen, unsigned flags,
-		   struct result *r)
+// What became of one leg: "200", "422 Min-SE 600", "2 INVITEs, 200".
+static void way(char text[40], const struct st_rehearsal *r)
 {
-	struct st_headers headers;
-	unsigned code;
-
-	*r = (struct result){0};
-	code = st_refuse(policy, &r->leg, seen, ST_INITIAL | flags, &headers);
-	r->up = code == 0;
-	if (code == 0)
-		st_answer(policy, &r->leg, seen, ST_INITIAL | flags, START, 0);
-	if (code == 422)
-		snprintf(r->way, sizeof(r->way), "422 Min-SE %u", headers.min_se_s);
+	if (r->invites > 1)
+		snprintf(text, 40, "%u INVITEs, %u", r->invites, r->code);
+	else if (r->min_se_s != 0)
+		snprintf(text, 40, "422 Min-SE %u", r->min_se_s);
 	else
-		snprintf(r->way, sizeof(r->way), "%u", code != 0 ? code : 200);
-}
-
-static void offer(const struct st_policy *policy, const struct answering *peer, unsigned flags,
-		  struct result *r)
-{
-	struct st_headers offered;
-	unsigned code = peer->code, invites = 1;
-	struct st_seen seen = peer->seen, refusal = {.min_se_s = seen.min_se_s};
-
-	*r = (struct result){.leg = {.flags = ST_LEG_WE_INVITED}};
-	offered = st_offer(policy, &r->leg, ST_INITIAL | flags);
-	// Only who is asked for a timer can find it too small, or refuse that it is required.
-	if ((code == 422 && (offered.se_s == 0 || offered.se_s >= seen.min_se_s)) ||
-	    (code == 420 && !offered.require))
-		code = 200;
-	while (code == 422) {
-		enum st_retry retry = st_after_422(policy, &r->leg, &offered, &refusal);
-
-		if (retry == ST_RETRY_GIVE_UP)
-			break;
-		invites++;
-		offered = st_offer(policy, &r->leg, ST_INITIAL | flags);
-		if (offered.se_s == 0 || offered.se_s >= seen.min_se_s)
-			code = 200;
-	}
-	r->up = code == 200;
-	seen.min_se_s = 0;
-	if (peer->echo) {
-		seen.se_s = offered.se_s;
-		seen.has_se = offered.se_s != 0;
-	}
-	if (r->up)
-		st_accept(policy, &r->leg, &offered, &seen, START, 0);
-	if (invites == 1)
-		snprintf(r->way, sizeof(r->way), "%u", code);
-	else
-		snprintf(r->way, sizeof(r->way), "%u INVITEs, %u", invites, code);
+		snprintf(text, 40, "%u", r->code);
 }
 
 static const char *method_word(const struct st_policy *policy, const struct st_leg *leg)
@@ -189,7 +154,8 @@ static unsigned after_s(tick_t at)
 }
 
 // "1800 s, verge refreshes by UPDATE after 810 to 900 s, ends at 1768 s"
-static void put_outcome(struct outbuf *out, const struct st_policy *policy, const struct result *r)
+static void put_outcome(struct outbuf *out, const struct st_policy *policy,
+			const struct st_rehearsal *r)
 {
 	const struct st_leg *leg = &r->leg;
 	tick_t a, b;
@@ -218,11 +184,12 @@ static void put_outcome(struct outbuf *out, const struct st_policy *policy, cons
 }
 
 static void put_row(struct outbuf *out, const struct st_policy *policy, const char *shows,
-		    const struct result *r)
+		    const struct st_rehearsal *r)
 {
-	char text[120];
+	char text[120], how[40];
 
-	snprintf(text, sizeof(text), "    %-36s %-18s ", shows, r->way);
+	way(how, r);
+	snprintf(text, sizeof(text), "    %-36s %-18s ", shows, how);
 	outbuf_put_str(out, text);
 	put_outcome(out, policy, r);
 	outbuf_put_char(out, '\n');
@@ -232,7 +199,7 @@ static void put_table(struct outbuf *out, const char *kind, const char *name,
 		      const struct config_timer *t)
 {
 	struct st_policy policy;
-	struct result r;
+	struct st_rehearsal r;
 	char text[160];
 
 	config_policy(&policy, t);
@@ -240,14 +207,14 @@ static void put_table(struct outbuf *out, const char *kind, const char *name,
 		 kind, name);
 	outbuf_put_str(out, text);
 	for (size_t i = 0; i < sizeof(asking) / sizeof(asking[0]); i++) {
-		answer(&policy, &asking[i].seen, 0, &r);
+		st_rehearse_answer(&r, &policy, &asking[i].seen, 0, START);
 		put_row(out, &policy, asking[i].shows, &r);
 	}
 	outbuf_put_lit(out, "  calling a peer with              it answers\n");
 	for (size_t i = 0; i < sizeof(answering) / sizeof(answering[0]); i++) {
-		if (answering[i].code == 420 && policy.mode != ST_MODE_REQUIRED)
+		if (answering[i].peer.code == 420 && policy.mode != ST_MODE_REQUIRED)
 			continue;
-		offer(&policy, &answering[i], 0, &r);
+		st_rehearse_offer(&r, &policy, &answering[i].peer, 0, START);
 		put_row(out, &policy, answering[i].shows, &r);
 	}
 }
@@ -255,16 +222,16 @@ static void put_table(struct outbuf *out, const char *kind, const char *name,
 static void put_pair(struct outbuf *out, const struct config_profile *from,
 		     const struct config_profile *to)
 {
-	static const struct answering callee = {"timer",
-						200,
-						true,
-						{.has_se = true,
-						 .supported = true,
-						 .refresher = ST_REFRESHER_UAC,
-						 .has_allow = true,
-						 .allow = UPDATE_TOO}};
+	static const struct st_peer callee = {.code = 200,
+					      .echo = true,
+					      .seen = {.has_se = true,
+						       .supported = true,
+						       .refresher = ST_REFRESHER_UAC,
+						       .has_allow = true,
+						       .allow = UPDATE_TOO}};
 	struct st_policy in, eg;
-	struct result a, b;
+	struct st_rehearsal a, b;
+	char how[40];
 
 	config_policy(&in, &from->timer);
 	config_policy(&eg, &to->timer);
@@ -272,8 +239,8 @@ static void put_pair(struct outbuf *out, const struct config_profile *from,
 		const struct asking *caller = &asking[i == 0 ? 4 : 0];
 		unsigned other = caller->seen.has_se ? ST_OTHER_TIMER : 0;
 
-		answer(&in, &caller->seen, 0, &a);
-		offer(&eg, &callee, other, &b);
+		st_rehearse_answer(&a, &in, &caller->seen, 0, START);
+		st_rehearse_offer(&b, &eg, &callee, other, START);
 		outbuf_put_lit(out, "  ");
 		outbuf_put_str(out, from->name);
 		outbuf_put_lit(out, " -> ");
@@ -281,11 +248,13 @@ static void put_pair(struct outbuf *out, const struct config_profile *from,
 		outbuf_put_str(out,
 			       i == 0 ? ", both peers have timers\n" : ", the caller has none\n");
 		outbuf_put_lit(out, "    ingress leg: ");
-		outbuf_put_str(out, a.way);
+		way(how, &a);
+		outbuf_put_str(out, how);
 		outbuf_put_lit(out, ", ");
 		put_outcome(out, &in, &a);
 		outbuf_put_lit(out, "\n    egress leg:  ");
-		outbuf_put_str(out, a.up ? b.way : "not called");
+		way(how, &b);
+		outbuf_put_str(out, a.up ? how : "not called");
 		outbuf_put_str(out, a.up ? ", " : "");
 		if (a.up)
 			put_outcome(out, &eg, &b);
