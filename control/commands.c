@@ -71,6 +71,7 @@ void commands_free(struct commands_job *j)
 		return;
 	json_decref(j->request);
 	free(j->out.p);
+	free(j->kept);
 	free(j);
 }
 
@@ -154,6 +155,14 @@ uint64_t commands_number(struct commands_job *j, const char *key, uint64_t other
 		return otherwise;
 	}
 	return (uint64_t)number;
+}
+
+const char *commands_fault(const struct config_errors *errors)
+{
+	for (uint32_t i = 0; i < errors->n; i++)
+		if (!errors->list[i].warning)
+			return errors->list[i].text;
+	return errors->list[0].text;
 }
 
 int commands_trunk(struct commands_job *j)

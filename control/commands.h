@@ -20,6 +20,7 @@ struct commands_job {
 	struct outbuf out;		     // malloc'ed
 	bool (*run)(struct commands_job *j); // true: finished
 	uint64_t at, more;		     // where a long one stands; 0 at first
+	void *kept;			     // what it keeps between steps, malloc'ed
 	char error[400];		     // not empty: refused
 };
 
@@ -39,6 +40,8 @@ const char *commands_text(struct commands_job *j, const char *key, bool wanted);
 // A member as a number; otherwise if it is missing. Refuses what is no number from 0 to most.
 uint64_t commands_number(struct commands_job *j, const char *key, uint64_t otherwise,
 			 uint64_t most);
+// What is wrong, of findings that are not empty: the first that is no warning, if there is one.
+const char *commands_fault(const struct config_errors *errors);
 // The trunk that the request names; -1 after refusing.
 int commands_trunk(struct commands_job *j);
 // The call that the request names by the Call-ID of either leg; false after refusing.
@@ -65,6 +68,7 @@ bool commands_run_calls(struct commands_job *j);
 bool commands_run_call(struct commands_job *j);
 bool commands_run_end(struct commands_job *j);
 bool commands_run_why(struct commands_job *j);
+bool commands_run_what_if(struct commands_job *j);
 bool commands_run_trunks(struct commands_job *j);
 bool commands_run_trunk(struct commands_job *j);
 bool commands_run_report(struct commands_job *j);

@@ -216,7 +216,7 @@ static void override(struct commands_job *j, const char *trunk, const char *key,
 	if (rc == 0)
 		v->publish(v->ctx, next);
 	else if (errors.n != 0)
-		commands_refuse(j, "%s", errors.list[0].text);
+		commands_refuse(j, "%s", commands_fault(&errors));
 	else
 		commands_refuse(j, "%s", strerrordesc_np(-rc));
 	config_errors_free(&errors);

@@ -160,9 +160,10 @@ void refresh_retry(struct control *c, struct control_leg *leg); // its timer fir
 void refresh_unanswered(struct control *c, struct control_leg *leg, enum refresh_result result);
 const char *refresh_method_word(enum refresh_method method);
 struct st_policy refresh_policy(const struct control *c, unsigned kept, unsigned trunk);
-// What the next refresh of a leg will probably be sent by. leg: what is remembered of it, or NULL.
-enum refresh_method refresh_expected(const struct control *c, const struct leg_view *view,
-				     const struct control_leg *leg);
+// What the next refresh of a leg will probably be sent by, with the settings given. leg: what is
+// remembered of it, or NULL.
+enum refresh_method refresh_expected(const struct control *c, const struct config_timer *timer,
+				     const struct leg_view *view, const struct control_leg *leg);
 // pace.c
 void pace_submit(struct control *c, struct control_leg *leg);
 void pace_run(struct control *c, struct control_trunk *trunk); // its timer fired

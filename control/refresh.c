@@ -98,13 +98,11 @@ static enum refresh_method first_method(struct control *c, struct control_leg *l
 	return update_is_doubtful(c, leg) ? REFRESH_INVITE : suggested;
 }
 
-enum refresh_method refresh_expected(const struct control *c, const struct leg_view *view,
-				     const struct control_leg *leg)
+enum refresh_method refresh_expected(const struct control *c, const struct config_timer *timer,
+				     const struct leg_view *view, const struct control_leg *leg)
 {
 	const struct control_trunk *trunk = core_trunk(c, view->trunk);
-	const struct config_timer *timer = core_leg_timer(c, view->kept, view->trunk);
 	uint32_t peer_allow = view->timer.peer_allow;
-	uint64_t agent = leg != NULL ? leg->agent : 0;
 
 	if (timer->method == CONFIG_REFRESH_METHOD_INVITE ||
 	    (peer_allow & SIP_METHOD_BIT(UPDATE)) == 0)
@@ -114,8 +112,8 @@ enum refresh_method refresh_expected(const struct control *c, const struct leg_v
 	if (leg != NULL && (leg->missing & ANY_UPDATE) != 0)
 		return leg->update_sdp_works ? REFRESH_UPDATE_SDP : REFRESH_INVITE;
 	if (timer->learn != 0 &&
-	    (trunk_facts_state(&trunk->facts, agent, FACT_UPDATE) == FACT_UNSUPPORTED ||
-	     trunk_facts_last(&trunk->facts, agent, FACT_UPDATE) < 0))
+	    (trunk_facts_state(&trunk->facts, view->agent, FACT_UPDATE) == FACT_UNSUPPORTED ||
+	     trunk_facts_last(&trunk->facts, view->agent, FACT_UPDATE) < 0))
 		return REFRESH_INVITE;
 	return REFRESH_UPDATE;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Rows of commands.def as grammar: lower-case words stand for themselves, others are values; "a|b"
-// is one of them; "[--option VALUE]" and "[--flag]" may stand anywhere, "--option VALUE" must.
+// is one of them; "[--option VALUE]" and "[--flag]" may stand anywhere, "--option VALUE" must. A
+// last word "VALUE..." stands for one or more.
 #include "control/vergectl_line.h"
 
 #include <errno.h>
@@ -9,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WORDS_MAX 8
+#define WORDS_MAX 20
 #define TOKEN_MAX 80
 
 static const struct row {
@@ -55,6 +56,11 @@ static size_t token_length(const char *p)
 	return *p == '-' ? len + 1 + strcspn(p + len + 1, " ") : len;
 }
 
+static bool repeats(const char *token, size_t len)
+{
+	return len > 3 && strncmp(token + len - 3, "...", 3) == 0;
+}
+
 // The i-th word of a row that is no option; false: there are not so many.
 static bool token_of(const struct row *row, unsigned i, char token[TOKEN_MAX])
 {
@@ -63,7 +69,7 @@ static bool token_of(const struct row *row, unsigned i, char token[TOKEN_MAX])
 	while (*p != 0) {
 		size_t len = token_length(p);
 
-		if (*p != '[' && *p != '-' && i-- == 0) {
+		if (*p != '[' && *p != '-' && (i-- == 0 || repeats(p, len))) {
 			snprintf(token, TOKEN_MAX, "%.*s", (int)len, p);
 			return true;
 		}
@@ -86,7 +92,9 @@ static bool row_begins(const struct row *row, const struct words *w, bool *whole
 		if (!token_of(row, i, token) ||
 		    (is_literal(token) && strcmp(token, w->list[i]) != 0))
 			return false;
-	*whole = !token_of(row, w->n, token);
+	*whole = !token_of(row, w->n, token) ||
+		 (w->n != 0 && repeats(token, strlen(token)) && token_of(row, w->n - 1, token) &&
+		  repeats(token, strlen(token)));
 	return true;
 }
 
@@ -263,6 +271,19 @@ static int put_assignment(json_t *request, const char *text)
 												: 0;
 }
 
+static int put_change(json_t *request, const char *text)
+{
+	json_t *list = json_object_get(request, "changes"), *change = json_string(text);
+
+	if (change == NULL)
+		return complain("\"%s\" is not UTF-8", text);
+	if (list == NULL) {
+		list = json_array();
+		json_object_set_new(request, "changes", list);
+	}
+	return json_array_append_new(list, change);
+}
+
 static int put_word(json_t *request, const char *token, const char *word)
 {
 	static const struct {
@@ -273,6 +294,8 @@ static int put_word(json_t *request, const char *token, const char *word)
 		return 0;
 	if (strcmp(token, "KEY=VALUE") == 0)
 		return put_assignment(request, word);
+	if (strcmp(token, "CHANGE...") == 0)
+		return put_change(request, word);
 	if (strncmp(token, "FILE", 4) == 0)
 		return put_file(request, word);
 	if (strcmp(token, "MESSAGE") == 0)

@@ -175,7 +175,9 @@ static void put_refresh(struct outbuf *o, const struct story *s)
 		outbuf_put_lit(o, "verge has nothing left to try and waits for the expiry");
 	} else {
 		outbuf_put_lit(o, "verge sends a refresh by ");
-		outbuf_put_str(o, refresh_method_word(refresh_expected(s->c, s->leg, known)));
+		outbuf_put_str(o, refresh_method_word(refresh_expected(
+					  s->c, core_leg_timer(s->c, s->leg->kept, s->leg->trunk),
+					  s->leg, known)));
 		outbuf_put_char(o, ' ');
 		put_when(o, s, s->leg->refresh_tk);
 	}

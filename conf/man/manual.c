@@ -71,6 +71,12 @@ static const char ctl_tail[] =
 	".br\n"
 	"vergectl trunk carrier report \\-\\-format markdown\n"
 	".RE\n"
+	".PP\n"
+	"What a shorter interval would cost on a trunk and gain, before it is set:\n"
+	".PP\n"
+	".RS\n"
+	"vergectl what\\-if carrier se=600 refresher=local\n"
+	".RE\n"
 	".SH SEE ALSO\n"
 	".BR verge (8),\n"
 	".BR verge.yaml (5)\n";

@@ -2,6 +2,7 @@
 """Live tests with namespaces and a verge of their own: load, disturbed wires, IPv6, VLAN, one port,
 workers, operation. Each ends with nothing of any call left in verge and an orderly stop."""
 
+import json
 import os
 import random
 import subprocess
@@ -347,6 +348,29 @@ def stop_and_reload():
         uas.stop()
 
 
+def what_if_says_what_comes(net, verge):
+    """vergectl what-if of a trunk with a call; then the change is made, and the next call is as was said."""
+    changes = ["interval=600", "refresher=remote"]
+    status, text = verge.vergectl("what-if", "access", *changes, "--json")
+    expect(status == 0, text)
+    said = json.loads(text)["result"]
+    load = {row["figure"]: row for row in said["load"]}
+    expect(said["legs"] == 1 and load["verge_refreshes"]["now"] == 1 and load["dead_peer_s"]["now"] == 90 - 30 and
+           load["peer_refreshes"]["then"] == 1 and load["dead_peer_s"]["then"] == 600 - 32, f"what-if: {said}")
+    status, text = verge.vergectl("what-if", "access", "se=60")
+    expect(status == 1 and "90" in text, f"what-if below 90: {status} {text}")
+    for change in changes:
+        expect(verge.vergectl("trunk", "access", "set", f"session_timer.{change}")[0] == 0, f"set {change}")
+    run = Sipp(net, "then", "a", ACCESS4 + "2", 5078, calls.caller_held(offer_se=600), target=VERGE4, calls=1,
+               trace=True)
+    wait_for("a second call", lambda: verge.sum("verge_legs", state="established") == 4, 10)
+    call_id = run.seen()[0].header("Call-ID")
+    leg = json.loads(verge.vergectl("--json", "call", call_id)[1])["result"]["legs"][0]
+    expect((leg["se_s"], leg["refresher"]) == (600, "remote"), f"the call that came: {leg}")
+    expect(verge.vergectl("call", call_id, "end")[0] == 0, "the second call's end")
+    run.finish(10)
+
+
 @lab()
 def operator_commands():
     """vergectl, /metrics and --check say what is so."""
@@ -363,6 +387,7 @@ def operator_commands():
             expect(status == 0 and text.strip(), f"vergectl {words}: {status} {text}")
         expect(call_id in verge.vergectl("calls")[1], "vergectl calls does not list the call")
         expect("90" in verge.vergectl("why", call_id)[1], "vergectl why says no interval")
+        what_if_says_what_comes(net, verge)
         expect(verge.vergectl("call", "nobody")[0] == 1, "an unknown call is not refused")
         expect(verge.vergectl("nonsense")[0] == 2, "an unknown command is not refused")
         text = verge.get("/metrics")[1]
