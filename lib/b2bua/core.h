@@ -4,6 +4,7 @@
 // each makes a bounded number of sends (OUTBOX_RESERVE an input).
 #pragma once
 
+#include "b2bua/budget.h"
 #include "b2bua/call.h"
 #include "b2bua/known.h"
 #include "base/outbuf.h"
@@ -77,6 +78,7 @@ struct engine {
 	} mark;
 	struct compose_own own[COMPOSE_OWN]; // by port and family
 	struct known_source sources[KNOWN_SOURCES];
+	struct budget budgets[BUDGET_PLACES];
 	struct known_parties parties;
 	struct sip_msg composed, edited; // messages on which rules work
 	struct sample sample;		 // violation.c

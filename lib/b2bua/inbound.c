@@ -190,11 +190,15 @@ static unsigned inbound_overload(struct engine *e, struct inbound *in)
 
 static unsigned inbound_new(struct engine *e, struct inbound *in)
 {
-	enum sip_service service;
+	bool other = in->method == SIP_METHOD_OTHER;
+	enum sip_service service = other ? SIP_SERVICE_REFUSE : sip_method_service(in->method);
 
-	if (in->method == SIP_METHOD_OTHER)
+	if (in->to_tag.len == 0 &&
+	    (service == SIP_SERVICE_LOCAL || service == SIP_SERVICE_REFUSE) &&
+	    !budget_take(e, &in->rx->flow, BUDGET_OPTIONS))
+		return VERDICT_DROP_OPTIONS_LIMIT;
+	if (other)
 		return reply_plain(e, in, 501, SLICE_NONE);
-	service = sip_method_service(in->method);
 	if (in->to_tag.len != 0 || service == SIP_SERVICE_DIALOG)
 		return inbound_in_dialog(e, in);
 	if (e->refusing)
@@ -285,6 +289,8 @@ static unsigned inbound_message(struct engine *e, struct rx *rx, uint16_t trunk)
 	struct inbound in;
 	unsigned wrong = inbound_read(e, &in, rx, trunk);
 
+	if (wrong != 0 && !budget_take(e, &rx->flow, BUDGET_MALFORMED))
+		return VERDICT_DROP_MALFORMED_LIMIT;
 	if (wrong == 1)
 		return VERDICT_DROP_MALFORMED;
 	if (wrong != 0)
@@ -363,6 +369,8 @@ unsigned engine_unparsable(struct engine *e, struct rx *rx, int error, tick_t no
 		return VERDICT_DROP_UNKNOWN_SOURCE;
 	rx->about.trunk = (uint16_t)trunk;
 	e->sampled = false;
+	if (!budget_take(e, &rx->flow, BUDGET_MALFORMED))
+		return VERDICT_DROP_MALFORMED_LIMIT;
 	if (m->n_fields != 0)
 		violation_note_unread(e, rx, (uint16_t)trunk);
 	if (m->method_token.len == 0 || m->method == SIP_ACK || !sip_msg_has(m, SIP_H_VIA))

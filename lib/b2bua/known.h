@@ -15,6 +15,7 @@
 struct known_source {
 	uint64_t key; // address, UDP port, port of ours; 0: none
 	uint16_t trunk;
+	uint16_t budget; // its place in engine.budgets
 };
 
 // Who calls whom, read from an INVITE once (setup.c). URIs that cannot be read: has_... is false.

@@ -190,24 +190,37 @@ uint64_t leg_agent(const struct engine *e, const struct sip_msg *msg)
 	return agent.len != 0 ? siphash(e->p.key, agent) | 1 : 0;
 }
 
-int leg_trunk_of(struct engine *e, const struct flow *flow)
+int leg_source_of(struct engine *e, const struct flow *flow, uint16_t *budget)
 {
 	struct known_source *known;
 	uint64_t key;
 	uint32_t ip;
 	int trunk;
 
-	if (flow->family != 4)
+	if (flow->family != 4) {
+		*budget = budget_place(e, flow);
 		return config_trunk_by_source(e->config, flow->port, flow);
+	}
 	memcpy(&ip, flow->peer_ip, sizeof(ip));
 	key = (uint64_t)1 << 63 | (uint64_t)flow->port << 48 | (uint64_t)flow->peer_udp << 32 | ip;
 	known = &e->sources[key * 0x9e3779b97f4a7c15u >> (64 - KNOWN_SOURCES_BITS)];
-	if (known->key == key)
-		return known->trunk;
-	trunk = config_trunk_by_source(e->config, flow->port, flow);
-	if (trunk >= 0)
-		*known = (struct known_source){key, (uint16_t)trunk};
-	return trunk;
+	if (known->key != key) {
+		trunk = config_trunk_by_source(e->config, flow->port, flow);
+		if (trunk < 0)
+			return trunk;
+		*known = (struct known_source){key, (uint16_t)trunk, budget_place(e, flow)};
+	}
+	*budget = known->budget;
+	return known->trunk;
+}
+
+int leg_trunk_of(struct engine *e, const struct flow *flow)
+{
+	uint16_t budget;
+
+	if (flow->family != 4) // saves the hash
+		return config_trunk_by_source(e->config, flow->port, flow);
+	return leg_source_of(e, flow, &budget);
 }
 
 int engine_trunk_of(struct engine *e, const struct flow *flow)

@@ -45,6 +45,8 @@ void leg_aim_again(struct engine *e, struct leg *leg, const struct leg_text *bef
 		   const struct leg_text *text);
 // The trunk whose source an address is, on the port of the flow; -ENOENT.
 int leg_trunk_of(struct engine *e, const struct flow *flow);
+// The same, and where engine.budgets has the source; not set if it is of no trunk.
+int leg_source_of(struct engine *e, const struct flow *flow, uint16_t *budget);
 // What rx says is read once: it was not yet, or rules have changed it.
 static inline void engine_forget_read(struct engine *e)
 {
