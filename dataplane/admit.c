@@ -6,6 +6,7 @@
 
 #include <rte_malloc.h>
 
+#include "b2bua/budget.h"
 #include "config/config.h"
 #include "dataplane/pipeline.h"
 #include "frame/begins.h"
@@ -62,13 +63,22 @@ static bool is_full(const struct admit *a)
 	return a->n == ADMIT_WAITING && a->n_refused == ADMIT_REFUSED;
 }
 
-enum verdict admit_look(const struct worker *w, const struct flow *flow, struct slice message)
+static bool is_spent_options(struct worker *w, const struct flow *flow, struct slice message)
+{
+	// Whether it is of a call takes longest to see, whether there is anything left is counted.
+	return frame_is_options(message) && frame_begins_something(message) &&
+	       budget_spent(w->engine, flow, BUDGET_OPTIONS, w->now);
+}
+
+enum verdict admit_look(struct worker *w, const struct flow *flow, struct slice message)
 {
 	if (!w->admit->sorting)
 		return VERDICT_NONE;
 	// Who may not call at all does not take the place of those who may.
 	if (engine_trunk_of(w->engine, flow) < 0)
 		return VERDICT_DROP_UNKNOWN_SOURCE;
+	if (is_spent_options(w, flow, message))
+		return VERDICT_DROP_OPTIONS_LIMIT;
 	// Of several workers another one may be the owner, who has room.
 	if (w->n_workers == 1 && is_full(w->admit) && frame_begins_something(message))
 		return VERDICT_DROP_OVERLOAD;
@@ -106,10 +116,19 @@ static void run_waiting(struct worker *w)
 {
 	struct admit *a = w->admit;
 	struct rte_mbuf *m[BURST];
-	uint32_t n = a->n < BURST ? a->n : BURST;
+	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < n; i++)
-		m[i] = take_first(a);
+	while (a->n != 0 && n < BURST) {
+		const struct mbuf_priv *priv;
+
+		m[n] = take_first(a);
+		priv = mbuf_priv(m[n]);
+		// Those in front of it may have spent what there was when it came.
+		if (is_spent_options(w, &priv->flow, slice_of(priv->buf.data, priv->buf.len)))
+			drop(w, m[n], VERDICT_DROP_OPTIONS_LIMIT);
+		else
+			n++;
+	}
 	pipeline_messages(w, m, n);
 }
 

@@ -18,7 +18,7 @@ void admit_free(struct worker *w);
 void admit_sort(struct worker *w, bool full);
 // A datagram before its checksum is looked at: the verdict under which it goes no further, or
 // VERDICT_NONE. Nothing but the order of the two keeps a flood from being summed first.
-enum verdict admit_look(const struct worker *w, const struct flow *flow, struct slice message);
+enum verdict admit_look(struct worker *w, const struct flow *flow, struct slice message);
 // A message for this worker: true if it waits now or is gone, false if it goes on at once.
 bool admit_defer(struct worker *w, struct rte_mbuf *m);
 // A message that begins something new and has no place: it gets 503 while few do in this round,

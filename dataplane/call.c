@@ -28,6 +28,8 @@ void stage_call(struct worker *w, struct sip_burst *b)
 		if (b->error[i] == 0)
 			engine_prefetch_rest(w->engine, &b->rx[i]);
 	for (uint32_t i = 0; i < b->n; i++) {
+		if (b->verdict[i] != VERDICT_NONE)
+			continue;
 		outbox_reserve(w);
 		b->verdict[i] = take(w, &b->rx[i], b->error[i]);
 		if (w->tap_filter != NULL && b->error[i] != -EHOSTUNREACH) {

@@ -70,6 +70,9 @@ void pipeline_take(struct worker *w, struct rte_mbuf *m)
 
 void pipeline_frames(struct worker *w, struct burst *b)
 {
+	struct rte_mbuf *done[BURST];
+	uint32_t n = 0;
+
 	for (unsigned s = 0; s < w->pipeline->n_link; s++)
 		w->pipeline->link[s].run(w, b);
 	for (uint32_t i = 0; i < b->n; i++) {
@@ -77,8 +80,9 @@ void pipeline_frames(struct worker *w, struct burst *b)
 			continue; // a message: counted by whoever handles it
 		worker_count(w, b->pkt[i].verdict, 1);
 		if (b->pkt[i].m != NULL)
-			rte_pktmbuf_free(b->pkt[i].m);
+			done[n++] = b->pkt[i].m;
 	}
+	rte_pktmbuf_free_bulk(done, n);
 	stat_add(&w->stats->bursts, 1);
 	run_messages(w);
 }

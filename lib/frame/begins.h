@@ -12,3 +12,5 @@
 // that a dialog or a transaction must exist for, and for requests with a tag in To. A hint: it
 // decides about order, never about what a message means. About 50 ns for an INVITE.
 bool frame_begins_something(struct slice message);
+// Whether its method is OPTIONS; the same kind of hint.
+bool frame_is_options(struct slice message);
