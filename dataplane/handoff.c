@@ -11,6 +11,8 @@
 #include "dataplane/admit.h"
 #include "dataplane/pipeline.h"
 
+#define PREFETCHED 1024 // bytes of a message: thirty-two of them fit in the nearest cache
+
 int handoff_init(struct worker *w)
 {
 	char name[RTE_RING_NAMESIZE];
@@ -74,6 +76,24 @@ bool handoff_filling(struct worker *w, unsigned to)
 	return w->filling[to];
 }
 
+// What another worker has read or written lies in its cache: all that the stages will read is
+// fetched at once, instead of line after line when they come to it.
+static void prefetch(struct rte_mbuf **m, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		rte_prefetch0(m[i]);
+		rte_prefetch0(mbuf_priv(m[i]));
+		rte_prefetch0(&mbuf_priv(m[i])->flow);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		const struct sip_buf *buf = &mbuf_priv(m[i])->buf;
+		uint32_t bytes = buf->len < PREFETCHED ? buf->len : PREFETCHED;
+
+		for (uint32_t at = 0; at < bytes; at += RTE_CACHE_LINE_SIZE)
+			rte_prefetch0(buf->data + at);
+	}
+}
+
 static uint32_t poll_burst(struct worker *w)
 {
 	struct rte_mbuf *m[BURST];
@@ -82,10 +102,7 @@ static uint32_t poll_burst(struct worker *w)
 	if (n == 0)
 		return 0;
 	w->gave_work = true;
-	for (uint32_t i = 0; i < n; i++)
-		rte_prefetch0(mbuf_priv(m[i]));
-	for (uint32_t i = 0; i < n; i++)
-		rte_prefetch0(mbuf_priv(m[i])->buf.data);
+	prefetch(m, n);
 	admit_sort(w, n == BURST);
 	pipeline_messages(w, m, n);
 	return n;
