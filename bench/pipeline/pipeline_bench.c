@@ -139,7 +139,9 @@ static int second(void *)
 	// relaxed: see wait_for()
 	for (uint64_t turn = 1; !atomic_load_explicit(&no_more, memory_order_relaxed); turn++) {
 		wait_for(&turns_begun, turn);
+		rig_carry_in(1);
 		poll_worker(1);
+		rig_carry_out(1);
 		// release: pairs with the acquire in wait_for()
 		atomic_store_explicit(&turns_done, turn, memory_order_release);
 	}
@@ -470,6 +472,7 @@ int main(int argc, char **argv)
 	rig_start(&params);
 	peers_init(o.held + 8192);
 	if (o.workers == 2) {
+		rig_apart(1);
 		// the second worker has control's CPU, where this thread would be in its way
 		CPU_ZERO(&own);
 		CPU_SET(FIRST_CPU, &own);

@@ -26,7 +26,10 @@ struct rig rig;
 
 static const struct rte_ether_addr station = {{2, 0, 0, 0, 0, 9}};
 static struct rte_ring *wire_in[RIG_WORKERS][2], *wire_out[RIG_WORKERS][2]; // as workers see them
-static struct device lent[2]; // the ports' devices, but for where frames come from
+// The same, as peers see them: other rings where a worker is apart.
+static struct rte_ring *peers_out[RIG_WORKERS][2], *peers_in[RIG_WORKERS][2];
+static struct rte_mempool *between; // frames on their way to and from a worker that is apart
+static struct device lent[2];	    // the ports' devices, but for where frames come from
 static uint8_t mac[2][6];
 
 uint64_t rig_cpu_ns(void)
@@ -74,13 +77,43 @@ static void *append(struct rte_mbuf *m, size_t bytes)
 
 static void put_on_wire(unsigned worker, unsigned port, struct rte_mbuf *m)
 {
-	if (rte_ring_enqueue(wire_in[worker][port], m) != 0)
+	if (rte_ring_enqueue(peers_out[worker][port], m) != 0)
 		abort();
+}
+
+static struct rte_mempool *pool_for(unsigned worker)
+{
+	return peers_out[worker][0] == wire_in[worker][0] ? rig.dp->pools.small : between;
+}
+
+static void copy_all(struct rte_ring *from, struct rte_ring *to, struct rte_mempool *pool)
+{
+	struct rte_mbuf *copy;
+	void *m;
+
+	while (rte_ring_dequeue(from, &m) == 0) {
+		copy = rte_pktmbuf_copy(m, pool, 0, UINT32_MAX);
+		if (copy == NULL || rte_ring_enqueue(to, copy) != 0)
+			abort();
+		rte_pktmbuf_free(m);
+	}
+}
+
+void rig_carry_in(unsigned worker)
+{
+	for (unsigned port = 0; port < 2; port++)
+		copy_all(peers_out[worker][port], wire_in[worker][port], rig.dp->pools.small);
+}
+
+void rig_carry_out(unsigned worker)
+{
+	for (unsigned port = 0; port < 2; port++)
+		copy_all(wire_out[worker][port], peers_in[worker][port], between);
 }
 
 void rig_send(const struct peers_message *p)
 {
-	struct rte_mbuf *m = rte_pktmbuf_alloc(rig.dp->pools.small);
+	struct rte_mbuf *m = rte_pktmbuf_alloc(pool_for(rig_queue(p)));
 	struct rte_ether_hdr *eth = append(m, HEADERS + p->len);
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(eth + 1);
 	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + 1);
@@ -109,7 +142,8 @@ void rig_send(const struct peers_message *p)
 
 unsigned rig_waiting(unsigned worker, unsigned port)
 {
-	return rte_ring_count(wire_in[worker][port]);
+	return rte_ring_count(peers_out[worker][port]) +
+	       (pool_for(worker) == between ? rte_ring_count(wire_in[worker][port]) : 0);
 }
 
 // Every address of the wire is the station's. Only worker 0 hears the answer, and tells the others.
@@ -122,7 +156,7 @@ static void answer_arp(unsigned port, const struct rte_arp_hdr *ask)
 	if (ask->arp_opcode != rte_cpu_to_be_16(RTE_ARP_OP_REQUEST) ||
 	    ask->arp_data.arp_sip == ask->arp_data.arp_tip)
 		return; // an announcement
-	m = rte_pktmbuf_alloc(rig.dp->pools.small);
+	m = rte_pktmbuf_alloc(pool_for(0));
 	eth = append(m, sizeof(*eth) + sizeof(*arp));
 	arp = (struct rte_arp_hdr *)(eth + 1);
 	memcpy(&eth->dst_addr, mac[port], 6);
@@ -163,7 +197,7 @@ unsigned rig_receive(void)
 
 	for (unsigned worker = 0; worker < rig.workers; worker++)
 		for (unsigned port = 0; port < 2; port++)
-			while (rte_ring_dequeue(wire_out[worker][port], &m) == 0)
+			while (rte_ring_dequeue(peers_in[worker][port], &m) == 0)
 				messages += receive_frame(port, m);
 	return messages;
 }
@@ -207,6 +241,8 @@ static void take_wires(void)
 			wire_in[worker][port] = rte_ring_lookup(name);
 			if (wire_in[worker][port] == NULL || wire_out[worker][port] == NULL)
 				abort();
+			peers_out[worker][port] = wire_in[worker][port];
+			peers_in[worker][port] = wire_out[worker][port];
 			while (rte_ring_dequeue(wire_in[worker][port], &m) == 0)
 				rte_pktmbuf_free(m); // addresses announced at the start
 			rig_worker(worker)->rx[port] =
@@ -305,4 +341,26 @@ void rig_start(const struct rig_params *p)
 	(void)rte_mempool_mem_iter(rig.dp->pools.small, populate, NULL);
 	take_wires();
 	(void)rig_receive();
+}
+
+#define BETWEEN_FRAMES 8191
+#define BETWEEN_CACHE  256
+
+void rig_apart(unsigned worker)
+{
+	char name[RTE_RING_NAMESIZE];
+
+	if (between == NULL)
+		between = rte_pktmbuf_pool_create("between", BETWEEN_FRAMES, BETWEEN_CACHE, 0,
+						  RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	if (between == NULL)
+		abort();
+	for (unsigned port = 0; port < 2; port++) {
+		snprintf(name, sizeof(name), "to%u_%u", worker, port);
+		peers_out[worker][port] = rte_ring_create(name, 1024, SOCKET_ID_ANY, 0);
+		snprintf(name, sizeof(name), "from%u_%u", worker, port);
+		peers_in[worker][port] = rte_ring_create(name, 1024, SOCKET_ID_ANY, 0);
+		if (peers_out[worker][port] == NULL || peers_in[worker][port] == NULL)
+			abort();
+	}
 }

@@ -43,6 +43,14 @@ static inline unsigned rig_queue(const struct peers_message *p)
 	return p->trunk % rig.workers;
 }
 
+// Before the first turn of a worker that another thread runs: its frames are handed to that thread
+// outside of the workers' buffers. That thread copies them with rig_carry_in() before the worker's
+// round and rig_carry_out() after it: so they lie on its own CPU, as one worker's do, and not in
+// the cache of who plays the peers.
+void rig_apart(unsigned worker);
+void rig_carry_in(unsigned worker);
+void rig_carry_out(unsigned worker);
+
 void rig_send(const struct peers_message *p);
 // Frames that a worker's queue of a port holds.
 unsigned rig_waiting(unsigned worker, unsigned port);
