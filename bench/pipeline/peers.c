@@ -18,6 +18,7 @@ struct recent {
 struct caller {
 	char tag[TAG_BYTES]; // verge's, in To
 	uint32_t cseq;
+	uint32_t interval; // its Session-Expires
 };
 
 static struct caller *callers;
@@ -127,7 +128,7 @@ uint64_t peers_invite(void)
 	struct caller *c = &callers[next_call % calls_max];
 	char extra[256];
 
-	*c = (struct caller){0};
+	*c = (struct caller){.interval = interval};
 	snprintf(extra, sizeof(extra),
 		 "Contact: <sip:user@10.91.1.2:5060>\r\n"
 		 "Allow: INVITE, ACK, BYE, CANCEL, UPDATE\r\nSupported: timer\r\n"
@@ -199,7 +200,7 @@ static void answer_refresh(enum peers_port port, unsigned trunk, struct slice m)
 	refreshed++;
 }
 
-static void answer_invite(unsigned trunk, struct slice m)
+static void answer_invite(unsigned trunk, struct slice m, uint64_t call)
 {
 	char extra[256];
 
@@ -208,7 +209,7 @@ static void answer_invite(unsigned trunk, struct slice m)
 		 "Require: timer\r\nAllow: INVITE, ACK, BYE, CANCEL, UPDATE, INFO\r\n"
 		 "Session-Expires: %u;refresher=uac\r\n"
 		 "Content-Type: application/sdp\r\n",
-		 interval);
+		 callers[call % calls_max].interval);
 	answer(PEERS_CORE, trunk, m, "100 Trying", "", "");
 	answer(PEERS_CORE, trunk, m, "180 Ringing", "Contact: <sip:callee@10.92.1.2:5060>\r\n", "");
 	answer(PEERS_CORE, trunk, m, "200 OK", extra, sdp);
@@ -229,7 +230,7 @@ static void callee_receive(unsigned trunk, struct slice m)
 	tell_delay(call, true, invite ? PEERS_SETUP : PEERS_IN_CALL);
 	recent[call % RECENT].answer_ns = now_ns;
 	if (invite) {
-		answer_invite(trunk, m);
+		answer_invite(trunk, m, call);
 	} else if (slice_starts_with(m, SLICE_LIT("BYE "))) {
 		answer(PEERS_CORE, trunk, m, "200 OK", "", "");
 		ended++;

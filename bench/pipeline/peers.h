@@ -22,7 +22,7 @@ struct peers_message {
 
 // Make room for calls numbered modulo max_calls.
 void peers_init(uint32_t max_calls);
-// Session-Expires of both peers from now on; 1800 at first.
+// Session-Expires of both peers in calls that begin from now on; 1800 at first.
 void peers_interval(uint32_t seconds);
 
 // The time at which what follows happens, for delays; and who is told how long each message was
