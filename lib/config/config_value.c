@@ -5,6 +5,7 @@
 #include "config/config_value.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <stdarg.h>
 
@@ -488,14 +489,27 @@ int config_value_read_list(struct config_reader *r, const struct config_key *key
 	return rc;
 }
 
+static uint64_t read_be64(const uint8_t *p)
+{
+	uint64_t x;
+
+	memcpy(&x, p, sizeof(x));
+	return be64toh(x);
+}
+
+// By words: an address on its way to the wire was written just before, and memcmp() would wait for
+// the cache to have it.
 bool config_value_in_net(const struct config_net *net, const struct config_ip *ip)
 {
-	uint32_t bytes = net->len / 8, bits = net->len % 8;
-	uint8_t mask = (uint8_t)(0xff << (8 - bits));
+	uint64_t differ = read_be64(net->ip.bytes) ^ read_be64(ip->bytes);
 
-	if (net->ip.family != ip->family || memcmp(net->ip.bytes, ip->bytes, bytes) != 0)
+	if (net->ip.family != ip->family)
 		return false;
-	return bits == 0 || ((net->ip.bytes[bytes] ^ ip->bytes[bytes]) & mask) == 0;
+	if (net->len <= 64)
+		return net->len == 0 || differ >> (64 - net->len) == 0;
+	if (differ != 0)
+		return false;
+	return (read_be64(net->ip.bytes + 8) ^ read_be64(ip->bytes + 8)) >> (128 - net->len) == 0;
 }
 
 bool config_value_same_ip(const struct config_ip *a, const struct config_ip *b)
