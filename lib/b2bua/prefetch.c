@@ -148,8 +148,11 @@ void prefetch_due(struct engine *e, const uint32_t *due, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		const struct txn *t = &e->txns[due[i] >= first ? due[i] - first : 0];
 
-		if (due[i] < first)
+		if (due[i] < first) {
+			// a refresh depends on what the other leg's peer described
+			__builtin_prefetch(leg_text_of(&e->legs[due[i] ^ 1]));
 			continue;
+		}
 		if (t->key != 0)
 			table_prefetch(e->txn_table, t->key);
 		if ((t->flags & TXN_INITIAL) != 0 && t->merged != 0)
