@@ -10,28 +10,42 @@
 
 // --- substitution
 
-// `with`, whose \0 to \9 are what the groups matched, \u01 to \u99 what variables hold.
+// What begins with a backslash: \0 to \9 are what the groups matched, \u01 to \u99 what variables
+// hold; any other character stands for itself. Returns the bytes that were read.
+static uint32_t put_escape(struct outbuf *o, struct slice with, const struct regex_match *match,
+			   const struct variables *variables)
+{
+	unsigned number = variable_at(with, 0);
+	uint8_t c;
+
+	if (number != 0) {
+		outbuf_put_slice(o, variables_get(variables, number));
+		return VARIABLE_NAME;
+	}
+	if (with.len == 1) {
+		outbuf_put_char(o, '\\');
+		return 1;
+	}
+	c = with.p[1];
+	if (c >= '0' && c <= '9')
+		outbuf_put_slice(o, match->group[c - '0']);
+	else
+		outbuf_put_char(o, (char)c);
+	return 2;
+}
+
+// What stands in the place of a match.
 static void put_with(struct outbuf *o, struct slice with, const struct regex_match *match,
 		     const struct variables *variables)
 {
-	for (uint32_t i = 0; i < with.len; i++) {
-		unsigned number = variable_at(with, i);
-		uint8_t c = with.p[i];
+	while (with.len != 0) {
+		int64_t at = slice_find(with, '\\');
+		uint32_t plain = at < 0 ? with.len : (uint32_t)at;
 
-		if (number != 0) {
-			outbuf_put_slice(o, variables_get(variables, number));
-			i += VARIABLE_NAME - 1;
-			continue;
-		}
-		if (c != '\\' || i + 1 == with.len) {
-			outbuf_put_char(o, (char)c);
-			continue;
-		}
-		c = with.p[++i];
-		if (c >= '0' && c <= '9')
-			outbuf_put_slice(o, match->group[c - '0']);
-		else
-			outbuf_put_char(o, (char)c);
+		outbuf_put(o, with.p, plain);
+		with = slice_skip(with, plain);
+		if (with.len != 0)
+			with = slice_skip(with, put_escape(o, with, match, variables));
 	}
 }
 
