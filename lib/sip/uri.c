@@ -98,7 +98,7 @@ int sip_uri_take_host(struct slice *rest, struct slice *host, uint8_t *host_kind
 	}
 	*port = 0;
 	*host = h;
-	if (s.len == 0 || s.p[0] == ';' || (s.p[0] != ':' && !slice_is_lws(s.p[0]))) {
+	if (s.len == 0 || (s.p[0] != ':' && !slice_is_lws(s.p[0]))) {
 		*rest = s;
 		return 0;
 	}
