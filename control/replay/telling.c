@@ -165,8 +165,9 @@ static void order_gaps(struct both *b, uint32_t n)
 // One lane: pairs in order, appended to out.
 static uint32_t align_lane(struct row **a, uint32_t n, struct row **b, uint32_t m, struct both *out)
 {
-	uint16_t *table = malloc(sizeof(*table) * (BLOCK_ROWS + 1) * (BLOCK_ROWS + 1));
-	uint32_t *match = malloc(sizeof(*match) * BLOCK_ROWS), made = 0;
+	size_t rows = least(n, BLOCK_ROWS) + 1, columns = least(m, BLOCK_ROWS) + 1;
+	uint16_t *table = malloc(sizeof(*table) * rows * columns);
+	uint32_t *match = malloc(sizeof(*match) * rows), made = 0;
 
 	for (uint32_t at = 0; table != NULL && match != NULL && (at < n || at < m);
 	     at += BLOCK_ROWS) {
@@ -174,7 +175,7 @@ static uint32_t align_lane(struct row **a, uint32_t n, struct row **b, uint32_t 
 		uint32_t nb = at < m ? least(m - at, BLOCK_ROWS) : 0;
 
 		memset(table, 0, sizeof(*table) * (na + 1) * (nb + 1));
-		memset(match, 0, sizeof(*match) * BLOCK_ROWS);
+		memset(match, 0, sizeof(*match) * na);
 		align_block(a + at, na, b + at, nb, match, table);
 		for (uint32_t i = 0; i < na; i++) {
 			while (match[i] != 0 && k + 1 < match[i])
