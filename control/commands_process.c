@@ -16,12 +16,17 @@ bool commands_run_status(struct commands_job *j)
 	const struct control_view *v = j->view;
 	const struct config *c = control_config(v->core);
 	const struct control_stats *control = control_stats(v->core);
+	const char *trouble = v->trouble(v->ctx);
 	struct worker_stats sum;
 	struct outbuf *o = &j->out;
 
 	commands_sum_workers(v, &sum);
 	jsonout_str(o, "version", VERGE_VERSION);
-	jsonout_bool(o, "healthy", v->healthy(v->ctx));
+	jsonout_bool(o, "healthy", trouble == NULL);
+	if (trouble != NULL)
+		jsonout_str(o, "trouble", trouble);
+	else
+		jsonout_null(o, "trouble");
 	commands_put_time(j, "started", v->started_tk);
 	jsonout_u64(o, "uptime_s", seconds_since(v, v->started_tk));
 	jsonout_u64(o, "workers", v->n_workers);

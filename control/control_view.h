@@ -51,8 +51,9 @@ struct control_view {
 
 	// Further metrics of the shell: buffers, ports, arena. May be NULL.
 	void (*more_metrics)(void *ctx, struct prometheus_writer *w);
-	// False while the process starts or stops: /healthz says 503.
-	bool (*healthy)(void *ctx);
+	// What is wrong, for /healthz: NULL, or a sentence without its full stop, which is the
+	// shell's until the next call: the process starts or stops, or a worker stands still.
+	const char *(*trouble)(void *ctx);
 
 	// Read the file again and publish it. 0, or -errno with *errors saying why (the caller
 	// frees them); changes that need a restart are refused with -EBUSY.

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -171,6 +172,19 @@ static enum MHD_Result send_text(struct MHD_Connection *connection, unsigned sta
 		"text/plain; charset=utf-8");
 }
 
+static enum MHD_Result send_health(struct http *h, struct MHD_Connection *connection)
+{
+	const char *trouble = h->view->trouble(h->view->ctx);
+	char text[200];
+
+	if (trouble == NULL)
+		return send_text(connection, MHD_HTTP_OK, "ok\n");
+	snprintf(text, sizeof(text), "%s\n", trouble);
+	return queue(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+		     MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_COPY),
+		     "text/plain; charset=utf-8");
+}
+
 // b: NULL when out of memory; the response's from now on.
 static struct MHD_Response *response_of(struct body *b)
 {
@@ -231,10 +245,7 @@ static enum MHD_Result route(struct http *h, struct MHD_Connection *connection, 
 	if (strcmp(url, "/metrics") == 0)
 		return send_metrics(h, connection);
 	if (strcmp(url, "/healthz") == 0)
-		return h->view->healthy(h->view->ctx)
-			       ? send_text(connection, MHD_HTTP_OK, "ok\n")
-			       : send_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
-					   "starting or stopping\n");
+		return send_health(h, connection);
 	return send_text(connection, MHD_HTTP_NOT_FOUND, "here are /, /metrics and /healthz\n");
 }
 

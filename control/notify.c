@@ -10,6 +10,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+// Half of WatchdogSec in conf/verge.service.
+#define EVERY_STANDARD TICK_S(5)
+
 static uint64_t number_of(const char *variable)
 {
 	const char *text = getenv(variable); // NOLINT(concurrency-mt-unsafe): nobody sets it
@@ -21,10 +24,12 @@ void notify_init(struct notify *n)
 {
 	uint64_t us = number_of("WATCHDOG_USEC"), pid = number_of("WATCHDOG_PID");
 
-	*n = (struct notify){0};
+	*n = (struct notify){.every = EVERY_STANDARD, .still = -1};
+	if (us == 0 || (pid != 0 && pid != (uint64_t)getpid()))
+		return;
 	// Twice in the time that systemd waits, as sd_watchdog_enabled(3) asks.
-	if (us != 0 && (pid == 0 || pid == (uint64_t)getpid()))
-		n->every = TICK_US(us / 2);
+	n->every = TICK_US(us / 2);
+	n->fed = true;
 }
 
 void notify_send(const char *state)
@@ -50,32 +55,47 @@ void notify_send(const char *state)
 	close(fd);
 }
 
+// Whether the worker has moved since the last look.
+static bool has_moved(struct notify *n, unsigned worker, const struct worker_stats *stats,
+		      tick_t now)
+{
+	uint64_t time = stat_read(&stats->busy_us) + stat_read(&stats->idle_us);
+	bool first = n->looked[worker].moved_tk == 0; // nothing to compare with yet
+
+	if (!first && time == n->looked[worker].time)
+		return false;
+	n->looked[worker].time = time;
+	n->looked[worker].moved_tk = now;
+	return true;
+}
+
 int notify_alive(struct notify *n, const struct worker_stats *const *workers, unsigned n_workers,
 		 uint64_t calls, tick_t now)
 {
-	bool first = n->due == 0; // nothing to compare with yet
+	int was = n->still;
 	char text[96];
-	int still = -1;
 
-	if (n->every == 0 || now < n->due)
+	if (now < n->due)
 		return -1;
 	n->due = now + n->every;
-	for (unsigned i = 0; i < n_workers && i < NOTIFY_WORKERS; i++) {
-		uint64_t time = stat_read(&workers[i]->busy_us) + stat_read(&workers[i]->idle_us);
-
-		if (!first && time == n->looked[i] && still < 0)
-			still = (int)i;
-		n->looked[i] = time;
+	n->still = -1;
+	for (unsigned i = 0; i < n_workers && i < NOTIFY_WORKERS; i++)
+		if (!has_moved(n, i, workers[i], now) && n->still < 0)
+			n->still = (int)i;
+	if (n->still >= 0)
+		return was < 0 ? n->still : -1;
+	if (n->fed) {
+		snprintf(text, sizeof(text), "WATCHDOG=1\nSTATUS=%llu calls, %u workers",
+			 (unsigned long long)calls, n_workers);
+		notify_send(text);
 	}
-	if (still >= 0) {
-		bool told = n->silent;
-
-		n->silent = true;
-		return told ? -1 : still;
-	}
-	n->silent = false;
-	snprintf(text, sizeof(text), "WATCHDOG=1\nSTATUS=%llu calls, %u workers",
-		 (unsigned long long)calls, n_workers);
-	notify_send(text);
 	return -1;
+}
+
+int notify_still(const struct notify *n, tick_t now, tick_t *for_us)
+{
+	if (n->still < 0)
+		return -1;
+	*for_us = now - n->looked[n->still].moved_tk;
+	return n->still;
 }

@@ -12,17 +12,24 @@
 #define NOTIFY_WORKERS 64
 
 struct notify {
-	tick_t every, due;		 // watchdog; every 0: none is wanted
-	uint64_t looked[NOTIFY_WORKERS]; // busy and idle time of each worker at the last look
-	bool silent;			 // a worker stands still: said so
+	tick_t every, due; // how often workers are looked at, when next
+	bool fed;	   // somebody waits for WATCHDOG=1
+	struct {
+		uint64_t time;	 // busy and idle time at the last look
+		tick_t moved_tk; // the last look that found it moved
+	} looked[NOTIFY_WORKERS];
+	int still; // the first worker that stood still at the last look; -1: none
 };
 
 void notify_init(struct notify *n);
 // state as in sd_notify(3); several lines are separated by \n.
 void notify_send(const char *state);
-// Tell the watchdog that all workers go round; nothing before it is time. A worker whose clock has
-// not moved since the last look, or a control thread that does not come here, is not told of, and
-// systemd ends the process after WatchdogSec. Returns the first worker that stands still the first
-// time that it is seen so, otherwise -1.
+// Look at the workers when it is time, and tell the watchdog if all go round. A worker whose clock
+// has not moved since the last look, or a control thread that does not come here, is not told of,
+// and systemd ends the process after WatchdogSec; without systemd workers are looked at as its unit
+// has it. Returns the first worker that stands still the first time that it is seen so, otherwise
+// -1.
 int notify_alive(struct notify *n, const struct worker_stats *const *workers, unsigned n_workers,
 		 uint64_t calls, tick_t now);
+// The worker that stood still at the last look, -1 if none did; *for_us is since when at least.
+int notify_still(const struct notify *n, tick_t now, tick_t *for_us);

@@ -42,6 +42,7 @@ void page_put_duration(struct page *p, uint64_t seconds)
 static void put_head(struct page *p)
 {
 	const struct control_view *v = p->view;
+	const char *trouble = v->trouble(v->ctx);
 	struct body *b = &p->body;
 
 	body_put_lit(b, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
@@ -52,8 +53,8 @@ static void put_head(struct page *p)
 	body_put_lit(b, "</style><noscript><meta http-equiv=\"refresh\" content=\"10\">"
 			"</noscript></head><body><header><h1>verge</h1><span class=\"about\">");
 	body_printf(b, "<span class=\"dot%s\"></span>%s, version %s, up ",
-		    v->healthy(v->ctx) ? "" : " bad",
-		    v->healthy(v->ctx) ? "running" : "starting or stopping", VERGE_VERSION);
+		    trouble == NULL ? "" : " bad", trouble == NULL ? "running" : trouble,
+		    VERGE_VERSION);
 	page_put_duration(p, (v->now(v->ctx) - v->started_tk) / TICK_S(1));
 	body_printf(b, ", configuration %u", control_config(v->core)->version);
 	body_put_lit(b, "</span><span id=\"live\"></span></header><main>");

@@ -49,11 +49,21 @@ static uint32_t view_find(void *ctx, unsigned worker, struct slice call_id)
 	return dataplane_find(l->dp, worker, call_id);
 }
 
-static bool view_healthy(void *ctx)
+static const char *view_trouble(void *ctx)
 {
+	static char text[120];
 	const struct loop *l = ctx;
+	tick_t for_us;
+	int still = notify_still(&l->notify, dataplane_now(), &for_us);
 
-	return l->state == LOOP_RUNNING;
+	if (l->state != LOOP_RUNNING)
+		return "stopping";
+	if (still < 0)
+		return NULL;
+	snprintf(text, sizeof(text),
+		 "worker %d on CPU %u stands still: it has not moved for at least %llu s", still,
+		 l->cpus[still], (unsigned long long)(for_us / TICK_S(1)));
+	return text;
 }
 
 static int view_reload(void *ctx, struct config_errors *errors)
@@ -266,7 +276,7 @@ void shell_view_init(struct loop *l, tick_t now)
 		.call = view_call,
 		.find = view_find,
 		.more_metrics = view_more_metrics,
-		.healthy = view_healthy,
+		.trouble = view_trouble,
 		.reload = view_reload,
 		.publish = view_publish,
 		.log_level = view_log_level,

@@ -14,7 +14,7 @@ import time
 
 import calls
 from case import expect, lab
-from lab import Lab
+from lab import Lab, wait_for
 from lab_cases import peers
 from verge import Verge, config
 
@@ -194,7 +194,7 @@ def thread_named(verge, part):
 
 @lab()
 def watchdog_fed():
-    """systemd hears READY, WATCHDOG while all workers go round, nothing while one stands, STOPPING."""
+    """systemd hears READY, WATCHDOG while all workers go round, nothing while one stands, when /healthz says which; STOPPING."""
     with Lab() as net:
         path = os.path.join(net.dir, "notify")
         systemd = Supervisor(path)
@@ -204,7 +204,12 @@ def watchdog_fed():
         with stopped_thread(thread_named(verge, "worker-2")):
             systemd.listen(1)  # what was on its way
             expect("WATCHDOG=1" not in systemd.listen(3), "WATCHDOG although a worker stands still")
+            status, text = verge.get("/healthz")
+            expect(status == 503 and text.startswith("worker 1 on CPU ") and "stands still" in text,
+                   f"/healthz although a worker stands still: {status} {text}")
+            expect("stands still" in verge.vergectl("status")[1], "vergectl status")
         expect("WATCHDOG=1" in systemd.listen(5, "WATCHDOG=1"), "WATCHDOG when it goes on")
+        wait_for("/healthz when it goes on", lambda: verge.get("/healthz")[0] == 200, 5)
         expect("worker_stands_still worker=1" in verge.process.output(), verge.process.tail())
         verge.stop()
         expect("STOPPING=1" in systemd.listen(5, "STOPPING=1"), "STOPPING")

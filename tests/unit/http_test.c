@@ -125,6 +125,7 @@ static void requests(void **)
 		 "HTTP/1.1 405", "Allow: GET, HEAD"},
 		{"no HTTP", "INVITE sip:x SIP/2.0\r\n\r\n", "HTTP/1.1 4", ""},
 	};
+	const char *health;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const char *got = ask(rows[i].request);
@@ -133,9 +134,13 @@ static void requests(void **)
 		    strstr(got, rows[i].has) == NULL)
 			fail_msg("%s: %.400s", rows[i].shows, got);
 	}
-	served.healthy = false;
-	assert_non_null(strstr(ask("GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
-			       "HTTP/1.1 503"));
+	served.trouble = "worker 1 on CPU 2 stands still";
+	health = ask("GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+	assert_non_null(strstr(health, "HTTP/1.1 503"));
+	assert_non_null(strstr(health, "\r\n\r\nworker 1 on CPU 2 stands still\n"));
+	assert_non_null(strstr(ask("GET / HTTP/1.0\r\n\r\n"),
+			       "<span class=\"dot bad\"></span>worker 1 on CPU 2 stands still, "));
+	served.trouble = NULL;
 }
 
 // HTTP/1.0 has no chunks: the body is the text as it is.

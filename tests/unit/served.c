@@ -69,9 +69,9 @@ static uint32_t served_find(void *, unsigned worker, struct slice id)
 	return POOL_NONE;
 }
 
-static bool served_healthy(void *)
+static const char *served_trouble(void *)
 {
-	return served.healthy;
+	return served.trouble;
 }
 
 static int served_reload(void *, struct config_errors *errors)
@@ -163,7 +163,6 @@ void served_start(void)
 
 	memset(&served, 0, sizeof(served));
 	served.now = TICK_S(1000000);
-	served.healthy = true;
 	if (config_load_text(&served.config, slice_of_str(served_yaml), "served.yaml", NULL, NULL,
 			     &errors) != 0) {
 		config_errors_print(&errors, stderr);
@@ -193,7 +192,7 @@ void served_start(void)
 		.calls_max = served_calls_max,
 		.call = served_call,
 		.find = served_find,
-		.healthy = served_healthy,
+		.trouble = served_trouble,
 		.reload = served_reload,
 		.publish = served_publish,
 		.log_level = served_level,

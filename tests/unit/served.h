@@ -17,7 +17,7 @@ struct served {
 	struct control_view view;
 	struct config *config;
 	tick_t now;
-	bool healthy;
+	const char *trouble; // NULL: all is well
 	unsigned reloads, published, orders;
 	int reload_rc;
 	struct worker_stats workers[2];
