@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Replays files through a fuzz target where libFuzzer is not at hand: every file as it is, then
 // every file cut short at each of its bytes and with single bytes changed, so that a plain build
-// looks around the seeds too. Usage: fuzz_NAME DIRECTORY...; inputs end at a page that may not be
-// read.
+// looks around the seeds too. Usage: fuzz_NAME [-around N] DIRECTORY...; N: at most so many cuts
+// and so many changes of a file. Inputs end at a page that may not be read.
 #include <dirent.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -13,10 +13,9 @@
 #include <string.h>
 
 #define INPUT_MAX (128u << 10)
-#define MAX_CUTS  512
-#define MAX_FLIPS 512
 
-static uint8_t *guarded; // its end is the end of readable memory
+static unsigned around = 512; // cuts, and changes, of a file at most
+static uint8_t *guarded;      // its end is the end of readable memory
 
 static void run(const uint8_t *data, size_t size)
 {
@@ -34,9 +33,9 @@ static void run_around(uint8_t *data, size_t size)
 	uint32_t x = 2463534242u;
 
 	run(data, size);
-	for (size_t i = 0; i < size; i += 1 + size / MAX_CUTS)
+	for (size_t i = 0; i < size; i += 1 + size / around)
 		run(data, i);
-	for (unsigned i = 0; size != 0 && i < MAX_FLIPS; i++) {
+	for (unsigned i = 0; size != 0 && i < around; i++) {
 		size_t at;
 		uint8_t was;
 
@@ -99,8 +98,17 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	guarded = p;
-	for (int i = 1; i < argc; i++)
-		files += run_directory(argv[i]);
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "-around") != 0 || i + 1 == argc) {
+			files += run_directory(argv[i]);
+			continue;
+		}
+		around = (unsigned)strtoul(argv[++i], NULL, 10);
+		if (around == 0) {
+			(void)fputs("-around needs a number above 0\n", stderr);
+			return 1;
+		}
+	}
 	printf("%u files\n", files);
 	return files != 0 ? 0 : 1;
 }

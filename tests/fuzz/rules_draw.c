@@ -290,18 +290,19 @@ static struct slice write_file(const struct drawn *rules, unsigned n, int *line,
 	struct outbuf o = outbuf_of(room, sizeof(room));
 	unsigned at = 7; // the next line
 
+	FUZZ_ASSERT(at + 2 * (2 + n) <= lines);
 	outbuf_put_str(&o, head);
 	for (unsigned out = 0; out < 2; out++) {
 		outbuf_put_str(&o, out != 0 ? "  o:\n" : "  i:\n");
 		outbuf_put_str(&o, "    - { when: { header: { name: X-None, present: true } }, do: "
 				   "[ { tag: none } ] }\n");
 		at += 2;
-		for (unsigned i = 0; i < n; i++)
-			if (rules[i].line != NULL && (out != 0 ? rules[i].out : rules[i].in)) {
-				FUZZ_ASSERT(at < lines);
-				line[at++] = (int)i;
-				outbuf_put_str(&o, rules[i].line);
-			}
+		for (unsigned i = 0; i < n; i++) {
+			if (rules[i].line == NULL || !(out != 0 ? rules[i].out : rules[i].in))
+				continue;
+			line[at++] = (int)i;
+			outbuf_put_str(&o, rules[i].line);
+		}
 	}
 	FUZZ_ASSERT(!o.full);
 	return outbuf_slice(&o);
