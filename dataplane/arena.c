@@ -15,6 +15,8 @@
 #include <jemalloc/jemalloc.h>
 #include <sys/mman.h>
 
+#include "base/prefetch.h"
+
 #define HUGE_PAGE ((size_t)2 << 20)
 // jemalloc's own records: one huge page when the arena is made, then up to 4 % of what is in use
 // (128 bytes a page).
@@ -233,7 +235,7 @@ void arena_free(struct arena *a, void *block, size_t size)
 	// Nobody has read it for long, and the next text of its size is written into it: its lines
 	// come from memory while other things are done.
 	for (size_t at = 0; at < size; at += 64)
-		__builtin_prefetch((char *)block + at, 1);
+		prefetch_line((char *)block + at);
 	sdallocx(block, size, a->free_flags);
 }
 

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "arena.h"
+#include "base/prefetch.h"
 #include "bench_set.h"
 
 #define LEAST 400
@@ -87,8 +88,8 @@ static uint64_t churn(struct set *s, const struct store *m, uint32_t times, uint
 	for (uint32_t i = 0; i < times; i += BENCH_BURST) {
 		for (unsigned j = 0; j < BENCH_BURST; j++) {
 			at[j] = (uint32_t)((bench_mix(seed + i + j) >> 32) * s->n >> 32);
-			__builtin_prefetch(&s->blocks[at[j]], 1);
-			__builtin_prefetch(&s->sizes[at[j]], 1);
+			prefetch_line(&s->blocks[at[j]]);
+			prefetch_line(&s->sizes[at[j]]);
 		}
 		for (unsigned j = 0; j < BENCH_BURST; j++) {
 			uint8_t *old = s->blocks[at[j]];

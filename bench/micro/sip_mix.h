@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SIP messages as trunks send them: seven kinds, SIP_MIX_VARIANTS of each, every one with its own
-// Call-ID, tags, branch, addresses, order of headers and choice of optional headers, so that no
-// branch predictor learns a message. The same seed gives the same messages.
+// values, order and choice of headers, so that no branch predictor learns them; always the same.
 #pragma once
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/outbuf.h"
+#include "base/prefetch.h"
 
 enum sip_mix_kind {
 	SIP_MIX_INVITE,
@@ -188,7 +188,7 @@ static struct slice sip_mix_message(enum sip_mix_kind kind)
 static inline void sip_mix_prefetch(struct slice s)
 {
 	for (uint32_t i = 0; i < s.len; i += 64)
-		__builtin_prefetch(s.p + i);
+		prefetch_line(s.p + i);
 }
 
 // All messages; the memory is never given back.

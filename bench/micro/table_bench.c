@@ -14,6 +14,7 @@
 #include <rte_hash.h>
 #include <rte_hash_crc.h>
 
+#include "base/prefetch.h"
 #include "bench_set.h"
 #include "dataplane/eal.h"
 #include "table/table.h"
@@ -96,7 +97,7 @@ static uint64_t verge_find_burst(const struct set *s, const uint32_t *ids, uint6
 	for (unsigned i = 0; i < BENCH_BURST; i++) {
 		n_found[i] = table_find(s->table, keys[i].word[0], found[i]);
 		for (unsigned j = 0; j < n_found[i]; j++)
-			__builtin_prefetch(&s->records[found[i][j]]);
+			prefetch_line(&s->records[found[i][j]]);
 	}
 	for (unsigned i = 0; i < BENCH_BURST; i++) {
 		for (unsigned j = 0; j < n_found[i]; j++) {
@@ -190,7 +191,7 @@ static uint64_t rte_find_burst(const struct set *s, const uint32_t *ids, uint64_
 	rte_hash_lookup_bulk_data(s->hash, at, BENCH_BURST, &hits, found);
 	for (unsigned i = 0; i < BENCH_BURST; i++) {
 		if (hits >> i & 1)
-			__builtin_prefetch(found[i]);
+			prefetch_line(found[i]);
 	}
 	for (unsigned i = 0; i < BENCH_BURST; i++) {
 		if (hits >> i & 1)

@@ -9,6 +9,7 @@
 #include <rte_errno.h>
 #include <rte_timer.h>
 
+#include "base/prefetch.h"
 #include "bench_set.h"
 #include "cascade.h"
 #include "timer/wheel.h"
@@ -311,7 +312,7 @@ static uint64_t cascade_arm_all(struct set *s, struct cascade *c, tick_t later)
 	FOR_BURSTS(at, s->n)
 	{
 		for (uint32_t i = at; i < at + BENCH_BURST; i++)
-			__builtin_prefetch(&c->nodes[s->order[i]], 1);
+			prefetch_line(&c->nodes[s->order[i]]);
 		for (uint32_t i = at; i < at + BENCH_BURST; i++)
 			cascade_arm(c, s->order[i], cascade_tick(TICK_MS(s->after_ms[i]) + later));
 	}
@@ -338,7 +339,7 @@ static double cascade_refresh(struct set *s, struct cascade *c)
 	for (tick_t now = 0; now < TICK_S(4000); now += CASCADE_TICK_US) {
 		uint64_t until = now * s->n / REFRESH;
 		for (uint32_t i = at; i < at + until - done && i < s->n; i++)
-			__builtin_prefetch(&c->nodes[s->order[i]], 1);
+			prefetch_line(&c->nodes[s->order[i]]);
 		for (; done < until; done++) {
 			cascade_arm(c, s->order[at], cascade_tick(now + FARTHEST));
 			at = at + 1 < s->n ? at + 1 : 0;
@@ -370,7 +371,7 @@ static void bench_cascade(struct set *s)
 		FOR_BURSTS(at, s->n)
 		{
 			for (uint32_t i = at; i < at + BENCH_BURST; i++)
-				__builtin_prefetch(&c.nodes[s->order[i]], 1);
+				prefetch_line(&c.nodes[s->order[i]]);
 			for (uint32_t i = at; i < at + BENCH_BURST; i++)
 				cascade_cancel(&c, s->order[i]);
 		}

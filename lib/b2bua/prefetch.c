@@ -5,13 +5,14 @@
 #include "b2bua/prefetch.h"
 
 #include "b2bua/txn.h"
+#include "base/prefetch.h"
 
 #define TEXT_LINES 8 // of a leg's text: nearly all of it
 
 static void prefetch_lines(const void *at, unsigned lines)
 {
 	for (unsigned line = 0; line < lines; line++)
-		__builtin_prefetch((const char *)at + 64 * (size_t)line);
+		prefetch_line((const char *)at + 64 * (size_t)line);
 }
 
 static void prefetch_call(struct engine *e, uint32_t call)
@@ -150,7 +151,7 @@ void prefetch_due(struct engine *e, const uint32_t *due, unsigned n)
 
 		if (due[i] < first) {
 			// a refresh depends on what the other leg's peer described
-			__builtin_prefetch(leg_text_of(&e->legs[due[i] ^ 1]));
+			prefetch_line(leg_text_of(&e->legs[due[i] ^ 1]));
 			continue;
 		}
 		if (t->key != 0)
@@ -159,7 +160,7 @@ void prefetch_due(struct engine *e, const uint32_t *due, unsigned n)
 			table_prefetch(e->txn_table, t->merged);
 		if (t->call != POOL_NONE)
 			prefetch_lines(&e->calls[t->call], 1);
-		__builtin_prefetch(t->sent);
-		__builtin_prefetch(t->text);
+		prefetch_line(t->sent);
+		prefetch_line(t->text);
 	}
 }

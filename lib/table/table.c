@@ -18,6 +18,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/prefetch.h"
+
 #define LANES	   10
 #define LANES_NONE LANES
 #define WORDS	   3 // of tags: lanes 0-3, 4-7, 8-9
@@ -196,7 +198,7 @@ static unsigned bucket_make_room(struct table *t, uint32_t bucket)
 	struct bucket *b = &t->bucket[bucket];
 
 	for (unsigned lane = 0; lane < LANES; lane++)
-		__builtin_prefetch(&t->bucket[bucket_other(t, bucket, bucket_tag(b, lane))], 1);
+		prefetch_line(&t->bucket[bucket_other(t, bucket, bucket_tag(b, lane))]);
 	for (unsigned lane = 0; lane < LANES; lane++) {
 		struct bucket *to = &t->bucket[bucket_other(t, bucket, bucket_tag(b, lane))];
 		unsigned to_lane = bucket_free_lane(to);
@@ -338,8 +340,8 @@ void table_prefetch(const struct table *t, uint64_t hash)
 {
 	struct place p = place_of(t, hash);
 
-	__builtin_prefetch(&t->bucket[p.bucket]);
-	__builtin_prefetch(&t->bucket[bucket_other(t, p.bucket, p.tag)]);
+	prefetch_line(&t->bucket[p.bucket]);
+	prefetch_line(&t->bucket[bucket_other(t, p.bucket, p.tag)]);
 }
 
 uint32_t table_used(const struct table *t)

@@ -19,6 +19,8 @@
 #include <stdalign.h>
 #include <string.h>
 
+#include "base/prefetch.h"
+
 #define LEVELS 4
 #define CHAINS 8
 
@@ -285,7 +287,7 @@ uint32_t wheel_used(const struct wheel *w)
 void wheel_prefetch(const struct wheel *w, uint32_t id)
 {
 	if (id < w->timers)
-		__builtin_prefetch(&w->nodes[id], 1);
+		prefetch_line(&w->nodes[id]);
 }
 
 // Take the first entry of a head off; the slot's bit stays.
@@ -309,7 +311,7 @@ static bool slot_drain(struct wheel *w, unsigned slot, struct poll *p, unsigned 
 
 	for (unsigned c = 0; c < CHAINS; c++) {
 		if (heads[c] != NODE_NONE)
-			__builtin_prefetch(&w->nodes[heads[c]], 1);
+			prefetch_line(&w->nodes[heads[c]]);
 	}
 	for (unsigned c = 0; empty < CHAINS; c = (c + 1) % CHAINS) {
 		uint32_t id = heads[c];
